@@ -1,0 +1,3 @@
+module octroi.test/lab/echo
+
+go 1.26.0

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# What runs on the cluster: Gateway API, cert-manager with the lab's CA, Envoy Gateway.
+
+CERT_MANAGER_IMAGE="octroi.test/cert-manager:$CERT_MANAGER_VERSION"
+
+apply() { kubectl apply --server-side --force-conflicts --field-manager octroi-lab "$@" >/dev/null; }
+
+namespace() { kubectl get namespace "$1" >/dev/null 2>&1 || kubectl create namespace "$1" >/dev/null; }
+
+pods_exist() { [[ -n $(kubectl -n "$1" get pods -l "$2" -o name) ]]; }
+
+# pods_ready NAMESPACE LABELS: real pods, not a Deployment's status, which may be from before a crash.
+pods_ready() {
+  wait_until 60 "a pod of $1 ($2)" "$LOG/kube-controller-manager.log" pods_exist "$1" "$2"
+  kubectl -n "$1" wait pod -l "$2" --for=condition=Ready --timeout=120s >/dev/null ||
+    die "the pods of $1 ($2) do not get Ready" "kubectl -n $1 describe pods; logs are in $LOG/pods"
+}
+
+addons_key() {
+  { cat "$LAB"/manifests/*.yaml "$LAB/config/envoy-gateway-values.yaml"
+    for part in gateway-api cert-manager envoy-gateway envoy; do part_key "$part"; done; } | hash_of
+}
+
+# once NAME COMMAND…: once for each state of the inputs, recorded in the state folder.
+once() {
+  local mark
+  mark="$STATE/addons/$1-$(addons_key)"
+  shift
+  [[ ! -e $mark ]] || return 0
+  "$@"
+  mkdir -p "$STATE/addons"
+  touch "$mark"
+}
+
+gateway_api_up() { once gateway-api gateway_api_install; }
+
+gateway_api_install() {
+  apply -f "$(part_dir gateway-api)"
+  kubectl wait crd --for=condition=Established --timeout=60s \
+    gateways.gateway.networking.k8s.io listenersets.gateway.networking.k8s.io httproutes.gateway.networking.k8s.io >/dev/null
+}
+
+cert_manager_up() {
+  image_add "$CERT_MANAGER_IMAGE" "$(bin cert-manager-controller)"
+  once cert-manager cert_manager_install
+  pods_ready cert-manager app=cert-manager
+  kubectl wait clusterissuer lab-ca --for=condition=Ready --timeout=60s >/dev/null ||
+    die "the ClusterIssuer lab-ca does not get Ready" "kubectl describe clusterissuer lab-ca"
+}
+
+cert_manager_install() {
+  namespace cert-manager
+  apply -f "$(part_dir cert-manager)/crds"
+  kubectl wait crd --for=condition=Established --timeout=60s \
+    certificates.cert-manager.io certificaterequests.cert-manager.io clusterissuers.cert-manager.io issuers.cert-manager.io >/dev/null
+  sed "s|@CERT_MANAGER_IMAGE@|$CERT_MANAGER_IMAGE|" "$LAB/manifests/cert-manager.yaml" | apply -f -
+  apply -f "$LAB/manifests/lab-ca.yaml"
+}
+
+envoy_gateway_up() {
+  image_add "$ENVOY_IMAGE" "$(bin envoy)"
+  image_alias "$ENVOY_IMAGE" "${ENVOY_IMAGE%:*}@$ENVOY_IMAGE_DIGEST"
+  image_add "$ENVOY_GATEWAY_IMAGE" "$(bin envoy-gateway)"
+  once envoy-gateway envoy_gateway_install
+  pods_ready envoy-gateway-system control-plane=envoy-gateway
+}
+
+helm() {
+  HELM_CACHE_HOME="$STATE/helm/cache" HELM_CONFIG_HOME="$STATE/helm/config" HELM_DATA_HOME="$STATE/helm/data" \
+    "$(bin helm)" --kubeconfig "$PKI/admin.kubeconfig" --namespace envoy-gateway-system "$@"
+}
+
+envoy_gateway_install() {
+  local dir
+  dir=$(part_dir envoy-gateway)/gateway-helm
+  apply -f "$dir/charts/crds/crds/generated"
+  # A run that was killed leaves a release that Helm calls pending and refuses to touch.
+  if helm status eg --output json 2>/dev/null | jq -e '.info.status | startswith("pending")' >/dev/null; then
+    helm uninstall eg --wait >"$LOG/helm.log" 2>&1 || true
+  fi
+  helm upgrade --install eg "$dir" --skip-crds --wait --timeout 3m --create-namespace \
+    --values "$LAB/config/envoy-gateway-values.yaml" >"$LOG/helm.log" 2>&1 || {
+    tail -n 15 "$LOG/helm.log" >&2
+    die "Envoy Gateway's chart did not install (log: $LOG/helm.log)" "mend what the log names, then: lab/lab.sh up"
+  }
+}

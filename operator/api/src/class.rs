@@ -1,0 +1,304 @@
+//! `TenantClass`: an offer of the platform, as StorageClass is for disks.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::schemars;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::condition_list;
+use crate::{GatewayMode, Replicas};
+
+/// An offer: what every tenant of it gets, and how far a tenant may choose.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "octroi.dev",
+    version = "v1alpha1",
+    kind = "TenantClass",
+    plural = "tenantclasses",
+    category = "octroi",
+    status = "TenantClassStatus",
+    derive = "PartialEq",
+    doc = "An offer of the platform: base domain, gateway, certificates and limits of the Tenants on it.",
+    annotation("helm.sh/resource-policy", "keep"),
+    validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40", "metadata.name must be a DNS label of at most 40 characters that starts with a letter, such as gold"),
+    validation = ("self.spec.baseDomain == oldSelf.spec.baseDomain || !has(oldSelf.status) || !has(oldSelf.status.tenants) || oldSelf.status.tenants == 0", "spec.baseDomain cannot change while tenants use the class, since their hosts hang on it: make a new TenantClass and move the tenants"),
+    printcolumn(name = "Domain", type_ = "string", json_path = ".spec.baseDomain", description = "tenants answer below it"),
+    printcolumn(name = "GatewayClass", type_ = "string", json_path = ".spec.gateway.gatewayClassName", description = "what serves it"),
+    printcolumn(name = "Tenants", type_ = "integer", json_path = ".status.tenants", description = "how many use it"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "whether its gateways were seen in place"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", description = "why it is, or is not, ready"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "since when")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantClassSpec {
+    /// Tenants answer at `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`. Classes may share one; one below
+    /// another is refused. It cannot change while tenants use the class.
+    #[schemars(length(min = 3, max = 160))]
+    #[x_kube(validation = ("self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "baseDomain must be a lower-case DNS name such as apps.example: no wildcard, scheme, port, upper case or trailing dot"))]
+    pub base_domain: String,
+    /// What the traffic of the tenants enters by.
+    pub gateway: ClassGateway,
+    /// Certificates, and what the edge speaks.
+    pub tls: ClassTls,
+    /// What every namespace of a tenant gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<ClassNamespaces>,
+}
+
+/// What the traffic of the tenants enters by.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.mode) || self.mode != 'Dedicated' || !has(self.allowDedicated) || self.allowDedicated", "gateway.mode Dedicated needs gateway.allowDedicated: set it to true, or choose mode Shared"))]
+pub struct ClassGateway {
+    /// The GatewayClass, of kgateway or Envoy Gateway. Its `spec.controllerName` says which data plane it is.
+    #[schemars(length(min = 1, max = 253))]
+    pub gateway_class_name: String,
+    /// What a tenant gets that does not choose. Default: Shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<GatewayMode>,
+    /// Whether a tenant may ask for a proxy of its own. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_dedicated: Option<bool>,
+    /// Tenants on one shared Gateway before another is made, 1 to 500. Default: 100. A tenant stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub max_tenants_per_shard: Option<i32>,
+    /// Size and address of the proxies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+}
+
+/// Size and address of the proxies of a class.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Proxy {
+    /// How many proxy pods a Gateway runs. Default: 2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Replicas>,
+    /// Requests and limits of a proxy pod. Default: 100m and 256Mi requested, 1Gi at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// The Service in front of the proxies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ProxyService>,
+}
+
+/// Requests and limits of a container.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    /// What the scheduler sets aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<ResourceList>,
+    /// What the container never passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceList>,
+}
+
+/// CPU and memory as Kubernetes quantities.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+pub struct ResourceList {
+    /// CPU, such as 500m or 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "cpu must be a quantity above 0, such as 500m or 2"))]
+    pub cpu: Option<String>,
+    /// Memory, such as 512Mi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "memory must be a quantity above 0, such as 512Mi"))]
+    pub memory: Option<String>,
+}
+
+/// The Service in front of the proxies.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.loadBalancerClass) || !has(self.type) || self.type == 'LoadBalancer'", "service.loadBalancerClass goes with type LoadBalancer only: remove it, or set type LoadBalancer"))]
+#[x_kube(validation = ("!has(self.sourceRanges) || !has(self.type) || self.type == 'LoadBalancer'", "service.sourceRanges goes with type LoadBalancer only: remove it, or set type LoadBalancer"))]
+pub struct ProxyService {
+    /// Type of the Service. Default: LoadBalancer.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub service_type: Option<ServiceType>,
+    /// Annotations for the load balancer's controller.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32), inner(length(max = 1024)))]
+    #[x_kube(validation = ("self.all(k, size(k) <= 317)", "service.annotations has a key of over 317 characters: shorten it"))]
+    pub annotations: BTreeMap<String, String>,
+    /// Which controller makes the load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub load_balancer_class: Option<String>,
+    /// CIDRs that may reach the load balancer. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 3, max = 43)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = ("self.all(c, isCIDR(c))", "service.sourceRanges must be CIDRs, such as 203.0.113.0/24"))]
+    pub source_ranges: Vec<String>,
+}
+
+/// Types of Service that can carry a proxy.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ServiceType {
+    ClusterIP,
+    NodePort,
+    #[default]
+    LoadBalancer,
+}
+
+/// Certificates, and what the edge speaks.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.cipherSuites) || !has(self.minVersion) || self.minVersion != '1.3'", "tls.cipherSuites has no effect with minVersion 1.3, whose suites are fixed: remove one of them"))]
+pub struct ClassTls {
+    /// The cert-manager issuer of all certificates of the class.
+    pub issuer_ref: IssuerRef,
+    /// One certificate per tenant, or one of the class for the single host `<tenant>.<baseDomain>`. Default: PerTenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateScope>,
+    /// Lowest TLS version. Default: 1.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_version: Option<TlsVersion>,
+    /// Cipher suites of TLS 1.2 by their OpenSSL names. Default: the four ECDHE AES-GCM suites of Mozilla's
+    /// intermediate profile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 3, max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = ("self.all(c, c.matches('^ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)$'))", "tls.cipherSuites must be forward-secret AEAD suites by their OpenSSL names, such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
+    pub cipher_suites: Vec<String>,
+    /// HTTP Strict Transport Security (RFC 6797). Default: one year, this host only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts: Option<Hsts>,
+}
+
+/// A cert-manager issuer that every namespace can use.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+pub struct IssuerRef {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its kind. Default: ClusterIssuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = ("self != 'Issuer'", "tls.issuerRef.kind must be a cluster-scoped issuer, since certificates live in one namespace per tenant: use ClusterIssuer"))]
+    pub kind: Option<String>,
+    /// Its API group. Default: cert-manager.io.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub group: Option<String>,
+}
+
+/// Whose certificate a tenant's own host gets.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateScope {
+    /// A certificate per tenant, for `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`.
+    #[default]
+    PerTenant,
+    /// One certificate `*.<baseDomain>` of the class: it covers `<tenant>.<baseDomain>` only, so the tenant has no
+    /// wildcard host.
+    ClassWildcard,
+}
+
+/// TLS versions that may be the lowest.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    #[default]
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// TLS 1.3 (RFC 8446).
+    #[serde(rename = "1.3")]
+    V1_3,
+}
+
+impl TlsVersion {
+    /// As written in a manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        }
+    }
+}
+
+/// HTTP Strict Transport Security (RFC 6797).
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Hsts {
+    /// For how many seconds a browser insists on HTTPS; 0 makes it forget. At most two years.
+    #[schemars(range(min = 0, max = 63_072_000))]
+    pub max_age_seconds: i64,
+    /// Whether the hosts below are included. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_sub_domains: Option<bool>,
+}
+
+/// What every namespace of a tenant gets.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassNamespaces {
+    /// Pod Security Standard that is enforced. Default: restricted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_security: Option<PodSecurity>,
+}
+
+/// Levels of the Kubernetes Pod Security Standards.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum PodSecurity {
+    Privileged,
+    Baseline,
+    #[default]
+    Restricted,
+}
+
+impl PodSecurity {
+    /// The value of the label `pod-security.kubernetes.io/enforce`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
+/// What Octroi saw of a class.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantClassStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+    /// How many Tenants use the class. While above 0, deleting it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub tenants: Option<i32>,
+    /// The shared Gateways, at most the first 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub shards: Vec<ClassShard>,
+    /// Accepted, Ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition_list")]
+    pub conditions: Vec<Condition>,
+}
+
+/// One shared Gateway of a class.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassShard {
+    /// Name of the Gateway.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// How many tenants are on it.
+    #[schemars(range(min = 0))]
+    pub tenants: i32,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub address: Option<String>,
+}

@@ -1,0 +1,137 @@
+//! Condition types and reasons. One closed list of reasons serves conditions, Events and metric labels.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+/// The types of the conditions of a Tenant; a TenantClass has [`ConditionType::Accepted`] and [`ConditionType::Ready`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConditionType {
+    /// The spec is valid, and everything it names may be had.
+    Accepted,
+    /// Every child of this generation was seen in place and serving.
+    Ready,
+    /// Namespaces and rights are in place.
+    NamespacesReady,
+    /// The data plane has the tenant's entry.
+    GatewayProgrammed,
+    /// Every certificate was issued.
+    CertificatesReady,
+}
+
+impl ConditionType {
+    /// The word in `conditions[].type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Ready => "Ready",
+            Self::NamespacesReady => "NamespacesReady",
+            Self::GatewayProgrammed => "GatewayProgrammed",
+            Self::CertificatesReady => "CertificatesReady",
+        }
+    }
+}
+
+/// Why something is as it is. At most 15, so that an alert can name them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// As it should be.
+    Ready,
+    /// On its way; nothing to do but wait.
+    Progressing,
+    /// The spec contradicts itself or its class.
+    Invalid,
+    /// The class does not exist, or none is the default.
+    ClassNotFound,
+    /// The class exists, but is not accepted itself.
+    ClassNotAccepted,
+    /// A host belongs to somebody else.
+    HostTaken,
+    /// A namespace exists and is not this tenant's.
+    NamespaceTaken,
+    /// An API that is needed is not installed.
+    MissingApi,
+    /// The data plane has not taken the entry.
+    NotProgrammed,
+    /// A certificate was not issued.
+    CertificateNotReady,
+    /// A move to another gateway waits for somebody to accept the gap.
+    GapNotAccepted,
+    /// The API server refused a write of the operator.
+    ApplyFailed,
+    /// Being deleted.
+    Terminating,
+    /// Deleted while protected: everything was left as it is.
+    DeletionProtected,
+}
+
+impl Reason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 14] = [
+        Self::Ready,
+        Self::Progressing,
+        Self::Invalid,
+        Self::ClassNotFound,
+        Self::ClassNotAccepted,
+        Self::HostTaken,
+        Self::NamespaceTaken,
+        Self::MissingApi,
+        Self::NotProgrammed,
+        Self::CertificateNotReady,
+        Self::GapNotAccepted,
+        Self::ApplyFailed,
+        Self::Terminating,
+        Self::DeletionProtected,
+    ];
+
+    /// The word in `conditions[].reason`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Progressing => "Progressing",
+            Self::Invalid => "Invalid",
+            Self::ClassNotFound => "ClassNotFound",
+            Self::ClassNotAccepted => "ClassNotAccepted",
+            Self::HostTaken => "HostTaken",
+            Self::NamespaceTaken => "NamespaceTaken",
+            Self::MissingApi => "MissingApi",
+            Self::NotProgrammed => "NotProgrammed",
+            Self::CertificateNotReady => "CertificateNotReady",
+            Self::GapNotAccepted => "GapNotAccepted",
+            Self::ApplyFailed => "ApplyFailed",
+            Self::Terminating => "Terminating",
+            Self::DeletionProtected => "DeletionProtected",
+        }
+    }
+}
+
+/// One condition before it has a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which aspect.
+    pub kind: ConditionType,
+    /// Whether it holds.
+    pub holds: bool,
+    /// Why, in one word.
+    pub reason: Reason,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// The conditions of `verdicts` for `generation`: the time of an old condition is kept while its status is the same.
+pub fn stamp(verdicts: Vec<Verdict>, old: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
+    verdicts
+        .into_iter()
+        .map(|verdict| {
+            let status = if verdict.holds { "True" } else { "False" };
+            let kept = old.iter().find(|c| c.type_ == verdict.kind.as_str() && c.status == status);
+            Condition {
+                type_: verdict.kind.as_str().into(),
+                status: status.into(),
+                observed_generation: Some(generation),
+                last_transition_time: kept.map_or(Time(now), |c| c.last_transition_time.clone()),
+                reason: verdict.reason.as_str().into(),
+                message: verdict.message,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,70 @@
+//! The API of Octroi: group `octroi.dev`, version `v1alpha1`, all cluster-scoped.
+//!
+//! [`TenantClass`] is an offer, [`Tenant`] is one client, [`DomainClaim`] records who owns a host. The types derive
+//! their CustomResourceDefinitions, with every rule that the API server can judge alone written as CEL, so that bad
+//! input is refused at `kubectl apply`. Names that arrive as text are parsed once, in [`names`].
+//!
+//! This crate must never talk to a cluster, read a clock or know what a Tenant is turned into.
+#![deny(missing_docs)]
+
+// One `printcolumn` a column: not a repetition.
+#[allow(clippy::duplicated_attributes)]
+mod claim;
+mod class;
+pub mod conditions;
+pub mod crds;
+pub mod labels;
+pub mod names;
+mod schema;
+mod tenant;
+
+pub use claim::{DomainClaim, DomainClaimSpec};
+pub use class::{
+    CertificateScope, ClassGateway, ClassNamespaces, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity, Proxy,
+    ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus, TlsVersion,
+};
+pub use tenant::{
+    Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
+    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantStatus,
+};
+
+use k8s_openapi::schemars;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// The API group of every kind here.
+pub const GROUP: &str = "octroi.dev";
+/// The only served version.
+pub const VERSION: &str = "v1alpha1";
+
+/// Where a tenant's traffic enters.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GatewayMode {
+    /// An Envoy shared with other tenants of the class. Each tenant keeps listeners and certificates of its own.
+    #[default]
+    Shared,
+    /// An Envoy of the tenant's own, with its own address.
+    Dedicated,
+}
+
+impl GatewayMode {
+    /// The word used in a manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "Shared",
+            Self::Dedicated => "Dedicated",
+        }
+    }
+}
+
+/// How many proxy pods run. With `max` above `min` a HorizontalPodAutoscaler chooses between them.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[x_kube(validation = ("self.min <= self.max", "replicas.min must not be above replicas.max: raise max or lower min"))]
+pub struct Replicas {
+    /// Fewest proxy pods, 1 to 50.
+    #[schemars(range(min = 1, max = 50))]
+    pub min: i32,
+    /// Most proxy pods, 1 to 50.
+    #[schemars(range(min = 1, max = 50))]
+    pub max: i32,
+}

@@ -1,0 +1,289 @@
+//! `Tenant`: one client of the platform.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::schemars;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::condition_list;
+use crate::{GatewayMode, Replicas};
+
+/// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "octroi.dev",
+    version = "v1alpha1",
+    kind = "Tenant",
+    plural = "tenants",
+    category = "octroi",
+    status = "TenantStatus",
+    derive = "Default",
+    derive = "PartialEq",
+    doc = "One client of the platform: its namespaces, its entry on a gateway, its certificates and its rights. Example: spec: {members: [{kind: Group, name: acme-devs}]}",
+    annotation("helm.sh/resource-policy", "keep"),
+    validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 59", "metadata.name must be a DNS label of at most 59 characters that starts with a letter: use lower-case letters, digits and '-', such as acme-shop"),
+    validation = ("!self.metadata.name.startsWith('gw-') && !self.metadata.name.startsWith('kube-') && !self.metadata.name.startsWith('octroi-')", "metadata.name must not start with gw-, kube- or octroi-, which belong to the platform: choose another name"),
+    validation = ("!(self.metadata.name in ['argocd', 'cert-manager', 'default', 'edge', 'envoy-gateway-system', 'istio-system', 'kgateway-system', 'monitoring', 'octroi'])", "metadata.name is reserved for the platform: choose another name, such as the client's"),
+    printcolumn(name = "Class", type_ = "string", json_path = ".status.className", description = "TenantClass in force"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".status.gateway.mode", description = "Shared or Dedicated"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "where the tenant answers"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "whether everything was seen in place"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", description = "why it is, or is not, ready"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "since the Tenant was created")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSpec {
+    /// The TenantClass (the offer) this tenant is on. Default: the class annotated
+    /// `octroi.dev/is-default-class: "true"`; the one chosen then is kept in `status.className`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub class_name: Option<String>,
+
+    /// Whom to call about this tenant. Shown to the run team only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+
+    /// Who may work in the tenant's namespaces. Removing a member revokes its rights.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into(), "namespace".into()]))]
+    pub members: Vec<Member>,
+
+    /// The tenant's namespaces. Default: one, named after the tenant. A namespace that exists already is never taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub namespaces: Vec<TenantNamespace>,
+
+    /// Hosts beside the class's own `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
+    pub domains: Vec<Domain>,
+
+    /// Where the traffic enters. Default: what the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<TenantGateway>,
+
+    /// What deleting this Tenant may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// Whom to call about a tenant.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// The client's team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub team: Option<String>,
+    /// Where a human reads mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 254))]
+    #[x_kube(validation = ("self.matches('^[^@ ]+@[^@ ]+$')", "contact.email must be one address, such as ops@acme.example"))]
+    pub email: Option<String>,
+    /// What the invoice names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub cost_center: Option<String>,
+}
+
+/// Somebody who may work in the tenant's namespaces.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[x_kube(validation = ("self.kind == 'ServiceAccount' ? self.namespace != '' : self.namespace == ''", "members[].namespace goes with kind ServiceAccount, and only with it: add the ServiceAccount's namespace, or remove the field"))]
+#[x_kube(validation = ("!self.name.startsWith('system:')", "members[].name must not start with system:, which names parts of Kubernetes: name the client's own user or group (for a ServiceAccount: kind ServiceAccount, name, namespace)"))]
+pub struct Member {
+    /// User, Group or ServiceAccount.
+    pub kind: MemberKind,
+    /// Its name as the API server sees it.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The ServiceAccount's namespace; for no other kind.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// What it may do. Default: Edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<MemberRole>,
+}
+
+/// The kinds of RBAC subjects.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum MemberKind {
+    User,
+    Group,
+    ServiceAccount,
+}
+
+/// What a member may do in the tenant's namespaces.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberRole {
+    /// Edit, and ServiceAccounts with their tokens, and reading of rights and quota.
+    Admin,
+    /// Write routes, workloads, Services, ConfigMaps and Secrets; logs, exec and port-forward.
+    #[default]
+    Edit,
+    /// Read everything but Secrets.
+    View,
+}
+
+/// One of the tenant's namespaces.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+pub struct TenantNamespace {
+    /// A DNS label of at most 59 characters; not gw-*, kube-*, octroi-* nor a name of the platform.
+    #[schemars(length(min = 1, max = 59))]
+    #[x_kube(validation = ("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "namespaces[].name must be a DNS label of at most 59 characters that starts with a letter, such as acme-prod"))]
+    #[x_kube(validation = ("!self.startsWith('gw-') && !self.startsWith('kube-') && !self.startsWith('octroi-')", "namespaces[].name must not start with gw-, kube- or octroi-, which belong to the platform: choose another name, such as acme-prod"))]
+    #[x_kube(validation = ("!(self in ['argocd', 'cert-manager', 'default', 'edge', 'envoy-gateway-system', 'istio-system', 'kgateway-system', 'monitoring', 'octroi'])", "namespaces[].name is reserved for the platform: choose another name, such as acme-prod"))]
+    pub name: String,
+}
+
+/// A host of the client's own.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// An exact host (`shop.acme.example`) or a wildcard of one label (`*.acme.example`). Octroi asks the class's
+    /// issuer for its certificate.
+    #[schemars(length(min = 4, max = 200))]
+    #[x_kube(validation = ("self.matches('^([*][.])?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "domains[].host must be a lower-case DNS name such as shop.acme.example or *.acme.example: no scheme, port, path, upper case or trailing dot, and an internationalised name in its xn-- form"))]
+    #[x_kube(validation = ("!self.startsWith('*.') || self.substring(2).contains('.')", "domains[].host must not be a wildcard of a top-level domain: name the domain, such as *.acme.example"))]
+    #[x_kube(validation = ("!self.matches('(^|[.])([a-wyz0-9].|x[a-mo-z0-9])--')", "domains[].host has a label with '--' in its third and fourth place, which DNS reserves for xn-- names (RFC 5890): choose another name"))]
+    pub host: String,
+}
+
+/// Where a tenant's traffic enters.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantGateway {
+    /// Shared or Dedicated. Default: the class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<GatewayMode>,
+    /// Size of a Dedicated proxy. Default: the class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Replicas>,
+}
+
+/// What deleting a Tenant may do.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// While true (the default), deleting the Tenant is refused, and nothing is torn down whatever happens to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<bool>,
+    /// What becomes of the tenant's namespaces. Default: Retain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<NamespacePolicy>,
+}
+
+/// What becomes of a tenant's namespaces when it is deleted.
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespacePolicy {
+    /// They stay, with all that is in them; rights and labels of the tenant are taken away.
+    #[default]
+    Retain,
+    /// They are deleted with all that is in them.
+    Delete,
+}
+
+impl TenantSpec {
+    /// Whether deletion is refused. Absent means yes.
+    pub fn protected(&self) -> bool {
+        self.deletion.and_then(|d| d.protect).unwrap_or(true)
+    }
+}
+
+/// What Octroi saw, never what anybody asked for.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+    /// The class in force. A changed default moves nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub class_name: Option<String>,
+    /// Where the tenant answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300))]
+    pub url: Option<String>,
+    /// The Gateway that the tenant's entry is attached to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayStatus>,
+    /// Every host of the tenant, the class's own first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
+    pub domains: Vec<DomainStatus>,
+    /// The tenant's namespaces, counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<NamespacesStatus>,
+    /// Accepted, Ready, NamespacesReady, GatewayProgrammed, CertificatesReady.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition_list")]
+    pub conditions: Vec<Condition>,
+}
+
+/// The Gateway that a tenant's entry is attached to.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayStatus {
+    /// Shared or Dedicated, as served now.
+    pub mode: GatewayMode,
+    /// Name of the Gateway.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Namespace of the Gateway.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Address to point DNS at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub address: Option<String>,
+}
+
+/// One host of a tenant.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct DomainStatus {
+    /// The host.
+    #[schemars(length(max = 253))]
+    pub host: String,
+    /// Whether it is claimed, has its certificate and is programmed.
+    pub ready: bool,
+    /// Why not, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+    /// Why not, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
+}
+
+/// The tenant's namespaces, counted.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespacesStatus {
+    /// How many the Tenant asks for.
+    #[schemars(range(min = 0, max = 64))]
+    pub desired: i32,
+    /// How many were seen in place with their rights.
+    #[schemars(range(min = 0, max = 64))]
+    pub ready: i32,
+    /// At most 20 that were not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub failing: Vec<FailingItem>,
+}
+
+/// Something that is not as it should be.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailingItem {
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Why, in one word.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Why, and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}

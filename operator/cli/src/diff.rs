@@ -1,0 +1,75 @@
+//! `octroi diff`: what applying files would change in a cluster.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use kube::Client;
+use octroi_controller::{read_object, read_world};
+use octroi_plan::diff::{Action, Change};
+use octroi_plan::tenant::TenantPlan;
+use octroi_plan::world::World;
+use octroi_plan::{digest, tenant};
+use similar::TextDiff;
+
+use crate::input::Input;
+use crate::render::refusal;
+use crate::yaml;
+
+/// Prints what the operator would change in the cluster for these Tenants. Ends with 1 when there is something.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Files, or folders of .yaml files, with Tenants; TenantClasses in them stand before those of the cluster.
+    #[arg(short, long = "file", value_name = "PATH", required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file is wrong, the cluster cannot be read, or a Tenant would be refused.
+pub async fn run(args: &Args) -> Result<ExitCode> {
+    let input = Input::read(&args.files)?;
+    if input.tenants.is_empty() {
+        bail!("no Tenant in these files: name one that has one, such as examples/tenants/acme.yaml");
+    }
+    let client = Client::try_default().await.context("no cluster: set KUBECONFIG")?;
+    let mut world = read_world(&client).await.context("cannot read the cluster: are Octroi's CRDs installed?")?;
+    input.add_to(&mut world);
+    let mut count = 0;
+    for wanted in &input.tenants {
+        count += one(&client, wanted, &world).await?;
+    }
+    println!("{count} changes");
+    Ok(if count == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn one(client: &Client, wanted: &octroi_api::Tenant, world: &World) -> Result<usize> {
+    match tenant::plan(wanted, world) {
+        TenantPlan::Keep { changes, .. } | TenantPlan::TearDown(changes) => {
+            for change in &changes.writes {
+                print(client, change, world).await?;
+            }
+            Ok(changes.writes.len())
+        }
+        TenantPlan::Reject(rejections) => bail!("{}", refusal("Tenant", wanted.metadata.name.as_deref(), &rejections)),
+        TenantPlan::Orphan => Ok(0),
+    }
+}
+
+async fn print(client: &Client, change: &Change, world: &World) -> Result<()> {
+    match &change.action {
+        Action::Create(_) => println!("+ {}", change.key),
+        Action::Delete(_) => println!("- {}", change.key),
+        Action::Release(_) => println!("- {} (released: it stays, without the tenant's rights)", change.key),
+        Action::Apply(_) if world.get(&change.key).is_none() => println!("+ {}", change.key),
+        Action::Apply(body) => {
+            println!("~ {}", change.key);
+            let live = read_object(client, &change.key).await?;
+            let owned = live.as_ref().and_then(digest::owned);
+            let (before, after) = (yaml::print(&owned)?, yaml::print(&digest::applied(body))?);
+            print!("{}", TextDiff::from_lines(&before, &after).unified_diff().context_radius(2));
+        }
+    }
+    Ok(())
+}

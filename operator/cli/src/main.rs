@@ -1,0 +1,55 @@
+//! `octroi`: the operator, and the tools of those who run it. Also usable as `kubectl octroi`.
+
+mod crds;
+mod diff;
+mod input;
+mod operator;
+mod render;
+mod yaml;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Multi-tenant Gateway API: one Tenant per client, a gateway they cannot break.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the operator.
+    Operator(operator::Args),
+    /// Print, offline, what the operator would apply.
+    Render(render::Args),
+    /// Print what the operator would change in the cluster.
+    Diff(diff::Args),
+    /// Print or write the CustomResourceDefinitions.
+    Crds(crds::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain of causes on one line, never a stack trace, whatever RUST_BACKTRACE says.
+            eprintln!("octroi: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Operator(args) => operator::run(args).await?,
+        Command::Render(args) => render::run(&args)?,
+        Command::Diff(args) => return diff::run(&args).await,
+        Command::Crds(args) => crds::run(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

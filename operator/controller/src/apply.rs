@@ -1,0 +1,124 @@
+//! Carries out the writes of a plan: stage after stage, several at once within a stage, and past a child that fails.
+
+use futures::{StreamExt, stream};
+use kube::Client;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use octroi_api::labels::FIELD_MANAGER;
+use octroi_plan::ChildKey;
+use octroi_plan::diff::{Action, Change};
+use octroi_plan::kind::Stage;
+use octroi_plan::status::Failure;
+
+use crate::metrics::Metrics;
+use crate::state::State;
+use crate::{apis, watch};
+
+/// Writes at once for one Tenant.
+const CONCURRENCY: usize = 8;
+
+/// What a write came to.
+enum Outcome {
+    Stored(Box<DynamicObject>),
+    Gone,
+    /// Somebody else was quicker; the watch tells what is there now.
+    Overtaken,
+}
+
+/// Carries out writes, and tells what failed.
+pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Metrics) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for group in writes.chunk_by(|a, b| step(a) == step(b)) {
+        if step(&group[0]) == (false, Stage::Entry) && !failures.is_empty() {
+            // What guards the routes must stand before the entry that lets them be served.
+            break;
+        }
+        let attempts: Vec<_> = group.iter().map(|change| one(client, change)).collect();
+        let results: Vec<_> = stream::iter(attempts).buffered(CONCURRENCY).collect().await;
+        for (change, result) in group.iter().zip(results) {
+            metrics.wrote(change.key.kind, verb(&change.action), result.is_ok());
+            match result {
+                Ok(outcome) => note(&change.key, outcome, state),
+                Err(error) => failures.push(Failure { key: change.key.clone(), message: explain(change, &error) }),
+            }
+        }
+    }
+    failures
+}
+
+fn step(change: &Change) -> (bool, Stage) {
+    (matches!(change.action, Action::Delete(_) | Action::Release(_)), change.key.kind.stage())
+}
+
+fn verb(action: &Action) -> &'static str {
+    match action {
+        Action::Create(_) => "create",
+        Action::Apply(_) | Action::Release(_) => "patch",
+        Action::Delete(_) => "delete",
+    }
+}
+
+fn note(key: &ChildKey, outcome: Outcome, state: &State) {
+    match outcome {
+        Outcome::Stored(object) => watch::seen(key.kind, &object, state),
+        Outcome::Gone => watch::gone(key, None, state),
+        Outcome::Overtaken => {}
+    }
+}
+
+async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
+    let api = apis::of(client, &change.key);
+    let name = &change.key.name;
+    let result = match &change.action {
+        Action::Create(body) => match serde_json::from_value::<DynamicObject>(body.clone()) {
+            Ok(object) => {
+                let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+                api.create(&params, &object).await.map(stored)
+            }
+            Err(error) => Err(kube::Error::SerdeError(error)),
+        },
+        Action::Apply(body) => {
+            let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
+            api.patch(name, &params, &Patch::Apply(body)).await.map(stored)
+        }
+        Action::Release(patch) => api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(stored),
+        Action::Delete(precondition) => {
+            let preconditions = Preconditions {
+                uid: Some(precondition.uid.clone()),
+                resource_version: Some(precondition.resource_version.clone()),
+            };
+            let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+            api.delete(name, &params).await.map(|reply| reply.either(stored, |_| Outcome::Gone))
+        }
+    };
+    match (result, &change.action) {
+        (Err(kube::Error::Api(status)), Action::Delete(_) | Action::Release(_)) if status.code == 404 => {
+            Ok(Outcome::Gone)
+        }
+        (Err(kube::Error::Api(status)), Action::Delete(_) | Action::Create(_)) if status.code == 409 => {
+            Ok(Outcome::Overtaken)
+        }
+        (result, _) => result,
+    }
+}
+
+fn stored(object: DynamicObject) -> Outcome {
+    Outcome::Stored(Box::new(object))
+}
+
+/// What the API server said, and what to do about it.
+fn explain(change: &Change, error: &kube::Error) -> String {
+    let kube::Error::Api(status) = error else {
+        return format!("the API server did not answer: {error}; it is tried again");
+    };
+    let next = match status.code {
+        403 => format!(
+            "Octroi may not {} {}: upgrade its chart, or see which admission policy refused it",
+            verb(&change.action),
+            change.key.kind.api().plural
+        ),
+        404 => "its namespace or its API is not there yet; it is tried again".into(),
+        400 | 422 => "the installed CustomResourceDefinition does not take it: compare its version with the ones in Octroi's README".into(),
+        _ => "it is tried again".into(),
+    };
+    format!("{}; {next}", status.message)
+}

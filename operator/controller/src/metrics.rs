@@ -1,0 +1,75 @@
+//! Metrics for Prometheus: by kind and reason, never by the name of an object.
+
+use octroi_plan::ChildKind;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WriteLabels {
+    resource: &'static str,
+    verb: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReconcileLabels {
+    resource: &'static str,
+    result: &'static str,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    /// 1 while this replica leads.
+    pub leader: Gauge,
+    writes: Family<WriteLabels, Counter>,
+    reconciles: Family<ReconcileLabels, Counter>,
+    seconds: Histogram,
+}
+
+/// From a plan without a write to one that waits for a slow API server.
+const BUCKETS: [f64; 10] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("octroi");
+        let (leader, writes, reconciles) = (Gauge::default(), Family::default(), Family::default());
+        let seconds = Histogram::new(BUCKETS);
+        registry.register("leader", "1 while this replica leads", leader.clone());
+        registry.register("writes", "Writes to the API server, Events and the lease apart", writes.clone());
+        registry.register("reconciles", "Reconciles by result", reconciles.clone());
+        registry.register_with_unit("reconcile_duration", "How long a reconcile took", Unit::Seconds, seconds.clone());
+        Self { registry, leader, writes, reconciles, seconds }
+    }
+}
+
+impl Metrics {
+    /// A write of a child.
+    pub fn wrote(&self, kind: ChildKind, verb: &'static str, is_ok: bool) {
+        self.wrote_resource(kind.api().plural, verb, is_ok);
+    }
+
+    /// A write of any resource.
+    pub fn wrote_resource(&self, resource: &'static str, verb: &'static str, is_ok: bool) {
+        let result = if is_ok { "ok" } else { "error" };
+        self.writes.get_or_create(&WriteLabels { resource, verb, result }).inc();
+    }
+
+    /// A reconcile of a Tenant or TenantClass.
+    pub fn reconciled(&self, resource: &'static str, result: &'static str, seconds: f64) {
+        self.reconciles.get_or_create(&ReconcileLabels { resource, result }).inc();
+        self.seconds.observe(seconds);
+    }
+
+    /// In the text format of OpenMetrics.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}

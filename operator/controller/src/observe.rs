@@ -1,0 +1,25 @@
+//! From an object of the API server to what is kept of it.
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use octroi_plan::world::Observed;
+use octroi_plan::{ChildKey, ChildKind, Owner, digest, facts};
+
+/// The key of an object.
+pub fn key(kind: ChildKind, object: &DynamicObject) -> ChildKey {
+    ChildKey::new(kind, &object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+/// What is kept of an object.
+pub fn observed(kind: ChildKind, object: &DynamicObject) -> Observed {
+    // A DynamicObject came from JSON and goes back to it.
+    let value = serde_json::to_value(object).unwrap_or_default();
+    Observed {
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
+        digest: digest::of_observed(&value),
+        owner: Owner::from_labels(object.labels()),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        facts: facts::of(kind, &value),
+    }
+}

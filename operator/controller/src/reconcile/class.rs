@@ -1,0 +1,85 @@
+//! One TenantClass: finalizer, shared Gateways, certificate, status, Event.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::Api;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+use octroi_api::TenantClass;
+use octroi_plan::class::{ClassPlan, plan};
+use octroi_plan::status::{self, Failure};
+
+use super::converge::converge;
+use super::{Context, status as status_write};
+use crate::error::ReconcileError;
+use crate::finalizer;
+
+const RESOURCE: &str = "tenantclasses";
+
+/// Brings one TenantClass to where it should be, as far as that goes now.
+///
+/// # Errors
+/// When a write failed: it is tried again later.
+pub async fn reconcile(class: Arc<TenantClass>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    context.state.synced().await;
+    let started = Instant::now();
+    let result = once(&context.state.classes.newest(class), &context).await;
+    let label = if result.is_ok() { "ok" } else { "error" };
+    context.metrics.reconciled(RESOURCE, label, started.elapsed().as_secs_f64());
+    result
+}
+
+async fn once(class: &TenantClass, context: &Context) -> Result<Action, ReconcileError> {
+    let api: Api<TenantClass> = Api::all(context.client.clone());
+    let is_going = class.metadata.deletion_timestamp.is_some();
+    if is_going && !finalizer::is_set(class) {
+        return Ok(Action::await_change());
+    }
+    if !is_going && !finalizer::is_set(class) {
+        let stored = finalizer::set(&api, class).await;
+        context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
+        context.state.classes.note(stored?);
+    }
+    let (plan, failures) = converge(context, |world| plan(class, world), ClassPlan::changes).await;
+    if plan.releases() {
+        let cleared = finalizer::clear(&api, class).await;
+        context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
+        cleared?;
+        return Ok(Action::await_change());
+    }
+    write_status(&api, class, &plan, &failures, context).await?;
+    finish(&class.name_any(), &failures, context)
+}
+
+async fn write_status(
+    api: &Api<TenantClass>,
+    class: &TenantClass,
+    plan: &ClassPlan,
+    failures: &[Failure],
+    context: &Context,
+) -> Result<(), ReconcileError> {
+    let wanted = status::class::of(class, plan, &context.state.world(), failures, Timestamp::now());
+    let Some(wanted) = wanted.filter(|w| class.status.as_ref() != Some(w)) else { return Ok(()) };
+    let stored = status_write::write(api, class, &wanted).await;
+    context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
+    if let Some(stored) = stored? {
+        context.state.classes.note(stored);
+    }
+    let old = class.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    context.events.on_change(&class.object_ref(&()), old, &wanted.conditions).await;
+    Ok(())
+}
+
+fn finish(name: &str, failures: &[Failure], context: &Context) -> Result<Action, ReconcileError> {
+    match failures.first() {
+        None => {
+            context.backoff.succeeded(&format!("{RESOURCE}/{name}"));
+            Ok(Action::await_change())
+        }
+        Some(first) => {
+            Err(ReconcileError::Writes { count: failures.len(), first: format!("{}: {}", first.key, first.message) })
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Plan, write, plan again.
+
+use std::collections::BTreeSet;
+
+use octroi_plan::ChildKey;
+use octroi_plan::diff::{Action, Change, Changes};
+use octroi_plan::status::Failure;
+use octroi_plan::world::World;
+
+use super::Context;
+use crate::apply;
+
+/// Rounds until a plan must have settled: claims, namespaces, the rest, a move, what is left over.
+const MAX_ROUNDS: usize = 6;
+
+/// Carries out a plan until nothing is left to write or a write fails, and returns the last plan and what failed.
+pub async fn converge<P>(
+    context: &Context,
+    plan: impl Fn(&mut World) -> P,
+    changes: impl Fn(&P) -> Option<&Changes>,
+) -> (P, Vec<Failure>) {
+    let mut applied = BTreeSet::new();
+    let mut current = plan(&mut context.state.world());
+    for _ in 0..MAX_ROUNDS {
+        let Some(writes) = changes(&current).map(|c| &c.writes).filter(|w| !w.is_empty()) else { break };
+        if let Some(failure) = stubborn(writes, &mut applied) {
+            return (current, vec![failure]);
+        }
+        let failures = apply::all(&context.client, writes, &context.state, &context.metrics).await;
+        current = plan(&mut context.state.world());
+        if !failures.is_empty() {
+            return (current, failures);
+        }
+    }
+    (current, Vec::new())
+}
+
+/// An object that is applied twice in one reconcile does not keep what it is given: writing on would be a fight.
+fn stubborn(writes: &[Change], applied: &mut BTreeSet<(ChildKey, String)>) -> Option<Failure> {
+    writes.iter().filter_map(|w| match &w.action {
+        Action::Apply(body) => Some((w, body)),
+        _ => None,
+    }).find_map(|(write, body)| {
+        let is_again = !applied.insert((write.key.clone(), body.to_string()));
+        is_again.then(|| Failure {
+            key: write.key.clone(),
+            message: "it does not keep what is applied: another controller or an admission policy changes it; see its managedFields".into(),
+        })
+    })
+}

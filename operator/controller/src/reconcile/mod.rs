@@ -1,0 +1,112 @@
+//! The two controllers: Tenants and TenantClasses. Both plan, write, plan again until nothing is left to write, and then
+//! say in the status how far that went.
+
+mod class;
+mod converge;
+mod events;
+mod sources;
+mod status;
+mod tenant;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::Client;
+use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::backoff::Backoff;
+use crate::error::{ReconcileError, RunError};
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::state::State;
+use crate::{Config, discovery, triggers};
+
+/// Reconciles of one controller at once.
+const CONCURRENCY: u16 = 32;
+/// Events that come together are answered together.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// What a reconcile has at hand.
+pub struct Context {
+    client: Client,
+    state: Arc<State>,
+    metrics: Arc<Metrics>,
+    backoff: Backoff,
+    events: events::Events,
+}
+
+/// Runs both controllers and all watches until `shutdown`.
+///
+/// # Errors
+/// Never today: a controller tries again for ever.
+pub async fn run(
+    client: Client,
+    config: &Config,
+    metrics: Arc<Metrics>,
+    health: Health,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let (triggers, receivers) = triggers::channel();
+    let first_lists = [discovery::NAME, sources::TENANTS, sources::CLASSES, sources::GATEWAY_CLASSES];
+    let state = Arc::new(State::new(triggers, first_lists.map(Into::into)));
+    let context = Arc::new(Context {
+        client: client.clone(),
+        state: Arc::clone(&state),
+        metrics,
+        backoff: Backoff::default(),
+        events: events::Events::new(client.clone(), &config.identity),
+    });
+    let watches = [
+        tokio::spawn(discovery::run(client.clone(), Arc::clone(&state))),
+        tokio::spawn(sources::gateway_classes(client.clone(), Arc::clone(&state))),
+    ];
+    let readiness = tokio::spawn(async move {
+        state.synced().await;
+        info!("every watch has listed");
+        health.set_ready(true);
+    });
+
+    let (tenant_triggers, class_triggers) = receivers.split();
+    let settings = ControllerConfig::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
+    let (tenant_stream, tenant_reader) = sources::tenants(client.clone(), Arc::clone(&context.state));
+    let (class_stream, class_reader) = sources::classes(client, Arc::clone(&context.state));
+    let tenants = Controller::for_stream(tenant_stream, tenant_reader)
+        .reconcile_on(tenant_triggers)
+        .with_config(settings.clone())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(
+            tenant::reconcile,
+            |tenant, error, context| retry(tenant.as_ref(), "tenants", error, &context),
+            Arc::clone(&context),
+        )
+        .for_each(|_| async {});
+    let classes = Controller::for_stream(class_stream, class_reader)
+        .reconcile_on(class_triggers)
+        .with_config(settings)
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(
+            class::reconcile,
+            |class, error, context| retry(class.as_ref(), "tenantclasses", error, &context),
+            Arc::clone(&context),
+        )
+        .for_each(|_| async {});
+    tokio::join!(tenants, classes);
+    readiness.abort();
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
+    Ok(())
+}
+
+fn retry<K: kube::ResourceExt>(
+    object: &K,
+    resource: &'static str,
+    error: &ReconcileError,
+    context: &Context,
+) -> Action {
+    let name = object.name_any();
+    let wait = context.backoff.failed(&format!("{resource}/{name}"));
+    warn!(resource, name, %error, wait_ms = wait.as_millis(), "tried again later");
+    Action::requeue(wait)
+}

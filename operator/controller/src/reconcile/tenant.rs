@@ -1,0 +1,126 @@
+//! One Tenant: finalizer, children, status, Event.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::Api;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+use octroi_api::Tenant;
+use octroi_plan::resolve::class::name_of;
+use octroi_plan::resolve::hosts::ClaimState;
+use octroi_plan::resolve::placement::shard_index;
+use octroi_plan::status::{self, Failure};
+use octroi_plan::tenant::{TenantPlan, plan};
+use octroi_plan::world::{Noticed, TenantView, World};
+
+use super::converge::converge;
+use super::{Context, status as status_write};
+use crate::error::ReconcileError;
+use crate::finalizer;
+
+const RESOURCE: &str = "tenants";
+
+/// Brings one Tenant to where it should be, as far as that goes now.
+///
+/// # Errors
+/// When a write failed: it is tried again later.
+pub async fn reconcile(tenant: Arc<Tenant>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    context.state.synced().await;
+    let started = Instant::now();
+    let result = once(context.state.tenants.newest(tenant), &context).await;
+    let label = if result.is_ok() { "ok" } else { "error" };
+    context.metrics.reconciled(RESOURCE, label, started.elapsed().as_secs_f64());
+    result
+}
+
+async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, ReconcileError> {
+    let api: Api<Tenant> = Api::all(context.client.clone());
+    let name = tenant.name_any();
+    let is_going = tenant.metadata.deletion_timestamp.is_some();
+    if is_going && !finalizer::is_set(tenant.as_ref()) {
+        return Ok(Action::await_change());
+    }
+    let tenant = if is_going || finalizer::is_set(tenant.as_ref()) {
+        tenant
+    } else {
+        let stored = finalizer::set(&api, tenant.as_ref()).await;
+        context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
+        let stored = stored?;
+        context.state.tenants.note(stored.clone());
+        Arc::new(stored)
+    };
+
+    let (plan, failures) =
+        converge(context, |world| plan_and_place(&tenant, world, context), TenantPlan::changes).await;
+    context.state.set_blocked(&name, is_blocked(&plan));
+    if plan.releases() {
+        let cleared = finalizer::clear(&api, tenant.as_ref()).await;
+        context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
+        cleared?;
+        return Ok(Action::await_change());
+    }
+    write_status(&api, &tenant, &plan, &failures, context).await?;
+    finish(&name, &failures, context)
+}
+
+/// Plans, and keeps the place that the plan took, under one lock: two new tenants never take one last place.
+fn plan_and_place(tenant: &Tenant, world: &mut World, context: &Context) -> TenantPlan {
+    let name = tenant.name_any();
+    let class = name_of(tenant, world).map(ToOwned::to_owned);
+    world.tenants.insert(name.clone(), TenantView { class });
+    let plan = plan(tenant, world);
+    if let TenantPlan::Keep { resolved, .. } = &plan {
+        let class = &resolved.class.name;
+        let target = resolved.placement.target.clone();
+        let before = world.placement(&name).cloned();
+        if world.reserve(&name, &target) == Noticed::Change {
+            let concerns = |gateway| shard_index(class, gateway).is_some();
+            if before.as_ref().is_some_and(concerns) || concerns(&target) {
+                context.state.triggers.class(class);
+            }
+        }
+    }
+    plan
+}
+
+/// Whether the Tenant waits for something that belongs to others.
+fn is_blocked(plan: &TenantPlan) -> bool {
+    match plan {
+        TenantPlan::Reject(_) => true,
+        TenantPlan::Keep { resolved, .. } => resolved.hosts.iter().any(|h| h.claim != ClaimState::Ours),
+        TenantPlan::TearDown(_) | TenantPlan::Orphan => false,
+    }
+}
+
+async fn write_status(
+    api: &Api<Tenant>,
+    tenant: &Tenant,
+    plan: &TenantPlan,
+    failures: &[Failure],
+    context: &Context,
+) -> Result<(), ReconcileError> {
+    let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
+    let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };
+    let stored = status_write::write(api, tenant, &wanted).await;
+    context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
+    if let Some(stored) = stored? {
+        context.state.tenants.note(stored);
+    }
+    let old = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    context.events.on_change(&tenant.object_ref(&()), old, &wanted.conditions).await;
+    Ok(())
+}
+
+fn finish(name: &str, failures: &[Failure], context: &Context) -> Result<Action, ReconcileError> {
+    match failures.first() {
+        None => {
+            context.backoff.succeeded(&format!("{RESOURCE}/{name}"));
+            Ok(Action::await_change())
+        }
+        Some(first) => {
+            Err(ReconcileError::Writes { count: failures.len(), first: format!("{}: {}", first.key, first.message) })
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The entry: one ListenerSet, named after the tenant, in `gw-<tenant>`. Only its parent changes when a tenant moves, so
+//! a move edits no route.
+
+use gateway_api::apis::standard::listenersets as ls;
+use octroi_api::names::TenantName;
+
+use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::edge;
+use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::hosts::{ClaimState, ResolvedHost};
+
+const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// The key of a tenant's entry.
+pub fn key(name: &TenantName) -> ChildKey {
+    ChildKey::new(ChildKind::ListenerSet, &name.gateway_namespace(), name.as_str())
+}
+
+/// The entry of a Tenant: a listener per host that it owns. A tenant that owns none yet has no entry.
+pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Option<Child> {
+    let listeners: Vec<_> =
+        tenant.hosts.iter().filter(|h| h.claim == ClaimState::Ours).map(|h| listener(h, tenant)).collect();
+    if listeners.is_empty() {
+        return None;
+    }
+    let key = key(&tenant.name);
+    let parent = &tenant.placement.serving;
+    let spec = ls::ListenerSetSpec {
+        listeners,
+        parent_ref: ls::ListenerSetParentRef {
+            group: Some(super::GATEWAY_API.into()),
+            kind: Some("Gateway".into()),
+            name: parent.name.clone(),
+            namespace: Some(parent.namespace.clone()),
+        },
+    };
+    let entry = ls::ListenerSet { metadata: metadata.of_child(&key), spec, status: None };
+    Some(Child::new(key, &entry))
+}
+
+fn listener(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetListeners {
+    ls::ListenerSetListeners {
+        name: host.host.object_name(),
+        hostname: Some(host.host.to_string()),
+        port: 443,
+        protocol: "HTTPS".into(),
+        tls: Some(ls::ListenerSetListenersTls {
+            mode: Some(ls::ListenerSetListenersTlsMode::Terminate),
+            certificate_refs: Some(vec![certificate_ref(host, tenant)]),
+            options: edge::listener_tls_options(tenant.class.data_plane, &tenant.class.tls),
+        }),
+        allowed_routes: Some(ls::ListenerSetListenersAllowedRoutes {
+            kinds: Some(["HTTPRoute", "GRPCRoute"].map(route_kind).to_vec()),
+            namespaces: Some(ls::ListenerSetListenersAllowedRoutesNamespaces {
+                from: Some(ls::ListenerSetListenersAllowedRoutesNamespacesFrom::Selector),
+                selector: Some(own_namespaces(tenant)),
+            }),
+        }),
+    }
+}
+
+fn certificate_ref(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetListenersTlsCertificateRefs {
+    let elsewhere = host.secret.namespace != tenant.name.gateway_namespace();
+    ls::ListenerSetListenersTlsCertificateRefs {
+        group: Some(String::new()),
+        kind: Some("Secret".into()),
+        name: host.secret.name.clone(),
+        namespace: elsewhere.then(|| host.secret.namespace.clone()),
+    }
+}
+
+fn route_kind(kind: &str) -> ls::ListenerSetListenersAllowedRoutesKinds {
+    ls::ListenerSetListenersAllowedRoutesKinds { group: Some(super::GATEWAY_API.into()), kind: kind.into() }
+}
+
+/// By name, which only the API server writes; a label could be written by whoever may label namespaces (EGTM-011).
+fn own_namespaces(tenant: &ResolvedTenant) -> ls::ListenerSetListenersAllowedRoutesNamespacesSelector {
+    ls::ListenerSetListenersAllowedRoutesNamespacesSelector {
+        match_labels: None,
+        match_expressions: Some(vec![ls::ListenerSetListenersAllowedRoutesNamespacesSelectorMatchExpressions {
+            key: NAMESPACE_NAME_LABEL.into(),
+            operator: "In".into(),
+            values: Some(tenant.namespaces.clone()),
+        }]),
+    }
+}

@@ -1,0 +1,143 @@
+//! Gateways: those of a class that tenants share, and a tenant's own. Port 80 belongs to the Gateway, and only sends
+//! clients to HTTPS; everything else is in the tenants' entries.
+
+use gateway_api::apis::standard::gateways as gw;
+use gateway_api::apis::standard::httproutes as route;
+use octroi_api::labels;
+
+use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::proxy;
+use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::class::ResolvedClass;
+use crate::resolve::placement::shard;
+use crate::world::GatewayRef;
+
+const HTTP_LISTENER: &str = "http";
+const PERMANENT_REDIRECT: i64 = 308;
+
+/// A tenant's own Gateway, proxy and redirect, while it has one.
+pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
+    if !tenant.placement.own_gateway {
+        return Vec::new();
+    }
+    let own = GatewayRef { namespace: tenant.name.gateway_namespace(), name: tenant.name.to_string() };
+    let listeners_from = gw::GatewayAllowedListenersNamespaces {
+        from: Some(gw::GatewayAllowedListenersNamespacesFrom::Same),
+        selector: None,
+    };
+    vec![
+        proxy::parameters(&own.namespace, &own.name, &tenant.class, tenant.replicas, metadata),
+        gateway(&own, &own.name, &tenant.class, listeners_from, metadata),
+        redirect(&own, metadata),
+    ]
+}
+
+/// The shared Gateways of a class.
+pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Vec<Child> {
+    let mut children = Vec::new();
+    if shards > 0 {
+        let replicas = class.proxy.replicas;
+        children.push(proxy::parameters(labels::GATEWAYS_NAMESPACE, &class.name, class, replicas, metadata));
+    }
+    for shared in (0..shards).map(|index| shard(&class.name, index)) {
+        children.push(gateway(&shared, &class.name, class, entries_of(class), metadata));
+        children.push(redirect(&shared, metadata));
+    }
+    children
+}
+
+/// Only namespaces that Octroi labelled may bring listeners, and only those of the class.
+fn entries_of(class: &ResolvedClass) -> gw::GatewayAllowedListenersNamespaces {
+    let wanted = [(labels::CLASS, class.name.as_str()), (labels::ROLE, labels::ROLE_GATEWAY)];
+    gw::GatewayAllowedListenersNamespaces {
+        from: Some(gw::GatewayAllowedListenersNamespacesFrom::Selector),
+        selector: Some(gw::GatewayAllowedListenersNamespacesSelector {
+            match_labels: Some(wanted.into_iter().map(|(k, v)| (k.into(), v.into())).collect()),
+            match_expressions: None,
+        }),
+    }
+}
+
+fn gateway(
+    gateway: &GatewayRef,
+    parameters: &str,
+    class: &ResolvedClass,
+    listeners_from: gw::GatewayAllowedListenersNamespaces,
+    metadata: &Metadata,
+) -> Child {
+    let key = gateway.key();
+    let (group, kind) = proxy::parameters_kind(class.data_plane);
+    let spec = gw::GatewaySpec {
+        gateway_class_name: class.gateway_class_name.clone(),
+        allowed_listeners: Some(gw::GatewayAllowedListeners { namespaces: Some(listeners_from) }),
+        infrastructure: Some(gw::GatewayInfrastructure {
+            parameters_ref: Some(gw::GatewayInfrastructureParametersRef {
+                group: group.into(),
+                kind: kind.into(),
+                name: parameters.into(),
+            }),
+            ..gw::GatewayInfrastructure::default()
+        }),
+        listeners: vec![http_listener()],
+        ..gw::GatewaySpec::default()
+    };
+    let gateway = gw::Gateway { metadata: metadata.of_child(&key), spec, status: None };
+    Child::new(key, &gateway)
+}
+
+fn http_listener() -> gw::GatewayListeners {
+    gw::GatewayListeners {
+        name: HTTP_LISTENER.into(),
+        port: 80,
+        protocol: "HTTP".into(),
+        allowed_routes: Some(gw::GatewayListenersAllowedRoutes {
+            kinds: Some(vec![gw::GatewayListenersAllowedRoutesKinds {
+                group: Some(super::GATEWAY_API.into()),
+                kind: "HTTPRoute".into(),
+            }]),
+            namespaces: Some(gw::GatewayListenersAllowedRoutesNamespaces {
+                from: Some(gw::GatewayListenersAllowedRoutesNamespacesFrom::Same),
+                selector: None,
+            }),
+        }),
+        ..gw::GatewayListeners::default()
+    }
+}
+
+fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
+    let key = ChildKey::new(ChildKind::HttpRoute, &gateway.namespace, &format!("{}-https", gateway.name));
+    let everything = route::HttpRouteRulesMatches {
+        path: Some(route::HttpRouteRulesMatchesPath {
+            r#type: Some(route::HttpRouteRulesMatchesPathType::PathPrefix),
+            value: Some("/".into()),
+        }),
+        ..route::HttpRouteRulesMatches::default()
+    };
+    let to_https = route::HttpRouteRulesFilters {
+        r#type: route::HttpRouteRulesFiltersType::RequestRedirect,
+        request_redirect: Some(route::HttpRouteRulesFiltersRequestRedirect {
+            scheme: Some(route::HttpRouteRulesFiltersRequestRedirectScheme::Https),
+            status_code: Some(PERMANENT_REDIRECT),
+            ..route::HttpRouteRulesFiltersRequestRedirect::default()
+        }),
+        ..route::HttpRouteRulesFilters::default()
+    };
+    let spec = route::HttpRouteSpec {
+        parent_refs: Some(vec![route::HttpRouteParentRefs {
+            group: Some(super::GATEWAY_API.into()),
+            kind: Some("Gateway".into()),
+            name: gateway.name.clone(),
+            section_name: Some(HTTP_LISTENER.into()),
+            ..route::HttpRouteParentRefs::default()
+        }]),
+        rules: Some(vec![route::HttpRouteRules {
+            matches: Some(vec![everything]),
+            filters: Some(vec![to_https]),
+            ..route::HttpRouteRules::default()
+        }]),
+        ..route::HttpRouteSpec::default()
+    };
+    let redirect = route::HttpRoute { metadata: metadata.of_child(&key), spec, status: None };
+    Child::new(key, &redirect)
+}

@@ -1,0 +1,170 @@
+//! From what must exist and what was observed to what must be done.
+//!
+//! Writes come in the order of [`crate::kind::Stage`]. Deletions come last, and only once everything that must exist is
+//! in place; taking away rights is the exception, since a member that was removed must not keep them while something
+//! else is stuck. Every deletion names the object it means by uid and resourceVersion.
+
+use std::collections::BTreeSet;
+
+use octroi_api::labels;
+use serde_json::{Map, Value};
+
+use crate::child::{Child, ChildKey, Owner};
+use crate::kind::{ChildKind, Creation};
+use crate::world::{Observed, World};
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Which object.
+    pub key: ChildKey,
+    /// What is done to it.
+    pub action: Action,
+}
+
+/// What is done to an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Created; that it exists already is an answer, not an accident.
+    Create(Value),
+    /// Applied by server-side apply.
+    Apply(Value),
+    /// Deleted, if it is still this one.
+    Delete(Precondition),
+    /// Octroi's labels are taken off a namespace that stays, by this merge patch.
+    Release(Value),
+}
+
+/// Which object exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
+
+/// What must be done, and what stands in the way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// In this order.
+    pub writes: Vec<Change>,
+    /// Objects that must exist and do not yet, or not as they should.
+    pub missing: BTreeSet<ChildKey>,
+    /// Kinds that are needed and not installed.
+    pub missing_apis: BTreeSet<ChildKind>,
+    /// Objects that must go and have not gone yet.
+    pub leftover: BTreeSet<ChildKey>,
+}
+
+impl Changes {
+    /// Whether everything is as it should be.
+    pub fn is_settled(&self) -> bool {
+        self.missing.is_empty() && self.leftover.is_empty()
+    }
+}
+
+/// Compares what must exist with what was observed.
+pub fn of(owner: &Owner, desired: &[Child], world: &World) -> Changes {
+    let mut changes = Changes::default();
+    for child in desired {
+        if let Some(write) = write(child, owner, world, &mut changes) {
+            changes.writes.push(Change { key: child.key.clone(), action: write });
+        }
+    }
+    let wanted: BTreeSet<&ChildKey> = desired.iter().map(|c| &c.key).collect();
+    let mut surplus: Vec<&ChildKey> = world.owned_by(owner).filter(|k| !wanted.contains(k)).collect();
+    surplus.sort_by_key(|k| std::cmp::Reverse(k.kind.stage()));
+    let in_place = changes.missing.is_empty();
+    for key in surplus {
+        changes.leftover.insert(key.clone());
+        let may_go = (in_place && may_be_pruned(key, owner, world)) || key.kind == ChildKind::RoleBinding;
+        if let Some(action) =
+            world.get(key).filter(|o| may_go && !o.deleting).map(|o| removal(key, o, RemovalOf::Child))
+        {
+            changes.writes.push(Change { key: key.clone(), action });
+        }
+    }
+    changes
+}
+
+fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> Option<Action> {
+    let key = &child.key;
+    let observed = world.get(key);
+    let in_place = observed.is_some_and(|o| {
+        let is_lock = key.kind.creation() == Creation::Lock;
+        !o.deleting && o.owner.as_ref() == Some(owner) && (is_lock || o.digest == Some(child.digest))
+    });
+    if in_place {
+        return None;
+    }
+    changes.missing.insert(key.clone());
+    if !world.apis.contains(&key.kind) {
+        changes.missing_apis.insert(key.kind);
+        return None;
+    }
+    match (observed, key.kind.creation()) {
+        (Some(o), _) if o.deleting => None,
+        (None, Creation::Lock) => Some(Action::Create(child.body.clone())),
+        (None, Creation::Exclusive) => Some(Action::Create(bare(child, owner))),
+        (Some(_), Creation::Lock) => None,
+        (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
+    }
+}
+
+/// The least that says whose it is: everything else is applied, so that it can be taken back field by field.
+fn bare(child: &Child, owner: &Owner) -> Value {
+    let (label, value) = owner.label();
+    let labels = object([(label, Value::from(value))]);
+    let metadata = object([("name", Value::from(child.key.name.as_str())), ("labels", labels)]);
+    object([
+        ("apiVersion", child.body["apiVersion"].clone()),
+        ("kind", child.body["kind"].clone()),
+        ("metadata", metadata),
+    ])
+}
+
+fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
+}
+
+/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one.
+fn may_be_pruned(key: &ChildKey, owner: &Owner, world: &World) -> bool {
+    key.kind != ChildKind::DomainClaim || entry_is_settled(owner, world)
+}
+
+fn entry_is_settled(owner: &Owner, world: &World) -> bool {
+    let mut entries = world.owned_by(owner).filter(|k| k.kind == ChildKind::ListenerSet);
+    entries.all(|key| {
+        matches!(world.get(key).map(|o| &o.facts), Some(crate::facts::Facts::Entry { programmed, .. }) if programmed.is_settled())
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum RemovalOf {
+    Child,
+    WithNamespaces,
+}
+
+fn removal(key: &ChildKey, observed: &Observed, removal: RemovalOf) -> Action {
+    let is_tenants_own = key.kind == ChildKind::Namespace && !key.name.starts_with(labels::GATEWAY_NAMESPACE_PREFIX);
+    if is_tenants_own && removal == RemovalOf::Child {
+        let gone = object([labels::TENANT, labels::ROLE, labels::MANAGED_BY].map(|label| (label, Value::Null)));
+        return Action::Release(object([("metadata", object([("labels", gone)]))]));
+    }
+    Action::Delete(Precondition { uid: observed.uid.clone(), resource_version: observed.resource_version.clone() })
+}
+
+/// Takes an owner's objects away, one stage after the other: the entry first, the claims on its hosts last.
+pub fn teardown(owner: &Owner, delete_namespaces: bool, world: &World) -> Changes {
+    let mut changes = Changes::default();
+    changes.leftover.extend(world.owned_by(owner).cloned());
+    let Some(stage) = changes.leftover.iter().map(|k| k.kind.stage()).max() else { return changes };
+    let with = if delete_namespaces { RemovalOf::WithNamespaces } else { RemovalOf::Child };
+    for key in changes.leftover.iter().filter(|k| k.kind.stage() == stage) {
+        if let Some(action) = world.get(key).filter(|o| !o.deleting).map(|o| removal(key, o, with)) {
+            changes.writes.push(Change { key: key.clone(), action });
+        }
+    }
+    changes
+}

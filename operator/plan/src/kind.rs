@@ -1,0 +1,153 @@
+//! The closed list of kinds that Octroi writes. The chart's ClusterRole, the watches and the order of writes follow it.
+
+/// A kind that Octroi writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum ChildKind {
+    DomainClaim,
+    Namespace,
+    RoleBinding,
+    ConfigMap,
+    Certificate,
+    ReferenceGrant,
+    EnvoyProxy,
+    GatewayParameters,
+    Gateway,
+    HttpRoute,
+    ClientTrafficPolicy,
+    TrafficPolicy,
+    ListenerSet,
+}
+
+/// Where a kind lives in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiPath {
+    /// API group; empty for the core.
+    pub group: &'static str,
+    /// Version that is written and watched.
+    pub version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// Plural, as in URLs and RBAC.
+    pub plural: &'static str,
+}
+
+/// The order of writes; deletions go the other way. What guards a route comes before what serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Stage {
+    Claims,
+    Namespaces,
+    Rights,
+    Certificates,
+    Gateways,
+    Policies,
+    Entry,
+}
+
+/// How an object comes into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// Created once, never changed: creating it is the lock.
+    Lock,
+    /// Created, so that an existing one is never taken; then applied.
+    Exclusive,
+    /// Applied.
+    Apply,
+}
+
+impl ChildKind {
+    /// Every kind, in the order of [`Stage`].
+    pub const ALL: [Self; 13] = [
+        Self::DomainClaim,
+        Self::Namespace,
+        Self::RoleBinding,
+        Self::ConfigMap,
+        Self::Certificate,
+        Self::ReferenceGrant,
+        Self::EnvoyProxy,
+        Self::GatewayParameters,
+        Self::Gateway,
+        Self::HttpRoute,
+        Self::ClientTrafficPolicy,
+        Self::TrafficPolicy,
+        Self::ListenerSet,
+    ];
+
+    /// Where it lives in the API.
+    pub const fn api(self) -> ApiPath {
+        const GATEWAY: &str = "gateway.networking.k8s.io";
+        const ENVOY: &str = "gateway.envoyproxy.io";
+        const KGATEWAY: &str = "gateway.kgateway.dev";
+        let (group, version, kind, plural) = match self {
+            Self::DomainClaim => (octroi_api::GROUP, octroi_api::VERSION, "DomainClaim", "domainclaims"),
+            Self::Namespace => ("", "v1", "Namespace", "namespaces"),
+            Self::RoleBinding => ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
+            Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
+            Self::Certificate => ("cert-manager.io", "v1", "Certificate", "certificates"),
+            Self::ReferenceGrant => (GATEWAY, "v1", "ReferenceGrant", "referencegrants"),
+            Self::EnvoyProxy => (ENVOY, "v1alpha1", "EnvoyProxy", "envoyproxies"),
+            Self::GatewayParameters => (KGATEWAY, "v1alpha1", "GatewayParameters", "gatewayparameters"),
+            Self::Gateway => (GATEWAY, "v1", "Gateway", "gateways"),
+            Self::HttpRoute => (GATEWAY, "v1", "HTTPRoute", "httproutes"),
+            Self::ClientTrafficPolicy => (ENVOY, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
+            Self::TrafficPolicy => (KGATEWAY, "v1alpha1", "TrafficPolicy", "trafficpolicies"),
+            Self::ListenerSet => (GATEWAY, "v1", "ListenerSet", "listenersets"),
+        };
+        ApiPath { group, version, kind, plural }
+    }
+
+    /// Whether it lives in a namespace.
+    pub const fn namespaced(self) -> bool {
+        !matches!(self, Self::DomainClaim | Self::Namespace)
+    }
+
+    /// When it is written.
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::DomainClaim => Stage::Claims,
+            Self::Namespace => Stage::Namespaces,
+            Self::RoleBinding | Self::ConfigMap => Stage::Rights,
+            Self::Certificate | Self::ReferenceGrant => Stage::Certificates,
+            Self::EnvoyProxy | Self::GatewayParameters | Self::Gateway | Self::HttpRoute => Stage::Gateways,
+            Self::ClientTrafficPolicy | Self::TrafficPolicy => Stage::Policies,
+            Self::ListenerSet => Stage::Entry,
+        }
+    }
+
+    /// How it comes into being.
+    pub const fn creation(self) -> Creation {
+        match self {
+            Self::DomainClaim => Creation::Lock,
+            Self::Namespace => Creation::Exclusive,
+            _ => Creation::Apply,
+        }
+    }
+
+    /// The CustomResourceDefinition it needs, when it is not part of Kubernetes.
+    pub fn crd_name(self) -> Option<String> {
+        let api = self.api();
+        api.group.contains('.').then(|| format!("{}.{}", api.plural, api.group)).filter(|_| self != Self::RoleBinding)
+    }
+
+    /// The kind with this group and kind name.
+    pub fn find(group: &str, kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.api().group == group && k.api().kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_in_the_order_of_the_stages_and_complete() {
+        assert!(ChildKind::ALL.windows(2).all(|w| w[0].stage() <= w[1].stage() && w[0] < w[1]));
+    }
+
+    #[test]
+    fn only_kinds_outside_kubernetes_need_a_crd() {
+        let without: Vec<_> = ChildKind::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
+        assert_eq!(without, [ChildKind::Namespace, ChildKind::RoleBinding, ChildKind::ConfigMap]);
+    }
+}

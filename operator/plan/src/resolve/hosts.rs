@@ -1,0 +1,136 @@
+//! The hosts of a Tenant, and whether each may be served.
+
+use octroi_api::conditions::Reason;
+use octroi_api::names::{Hostname, TenantName};
+use octroi_api::{CertificateScope, Tenant, labels};
+
+use crate::child::ChildKey;
+use crate::facts::Facts;
+use crate::kind::ChildKind;
+use crate::rejection::Rejection;
+use crate::resolve::class::ResolvedClass;
+use crate::world::World;
+
+/// A host of a Tenant.
+#[derive(Clone, Debug)]
+pub struct ResolvedHost {
+    /// The host.
+    pub host: Hostname,
+    /// The Secret with its certificate.
+    pub secret: SecretRef,
+    /// Who owns it.
+    pub claim: ClaimState,
+}
+
+/// Where a key and certificate are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+/// Who owns a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimState {
+    /// This tenant: it may be served.
+    Ours,
+    /// Nobody: a claim must be made first.
+    Free,
+    /// Somebody else, or somebody whose hosts overlap with it.
+    Taken,
+}
+
+impl ResolvedHost {
+    /// The key of its DomainClaim.
+    pub fn claim_key(&self) -> ChildKey {
+        claim_key(&self.host)
+    }
+}
+
+fn claim_key(host: &Hostname) -> ChildKey {
+    ChildKey::new(ChildKind::DomainClaim, "", &host.object_name())
+}
+
+/// The name of a class's wildcard certificate and of its Secret.
+pub fn class_wildcard_name(class: &str) -> String {
+    format!("{class}-wildcard")
+}
+
+/// The hosts of a Tenant, the class's own first. That a domain is taken rejects only that domain, by its [`ClaimState`];
+/// that the tenant's own host is taken rejects the Tenant.
+pub fn resolve(
+    tenant: &Tenant,
+    name: &TenantName,
+    class: &ResolvedClass,
+    world: &World,
+    rejections: &mut Vec<Rejection>,
+) -> Vec<ResolvedHost> {
+    let namespace = name.gateway_namespace();
+    let own_secret = match class.certificate {
+        CertificateScope::PerTenant => SecretRef { namespace: namespace.clone(), name: name.to_string() },
+        CertificateScope::ClassWildcard => {
+            SecretRef { namespace: labels::GATEWAYS_NAMESPACE.into(), name: class_wildcard_name(&class.name) }
+        }
+    };
+    let own = super::own_hosts(name, class).unwrap_or_else(|rejection| {
+        rejections.push(rejection);
+        Vec::new()
+    });
+    let mut hosts = Vec::new();
+    for host in own {
+        let claim = claim_state(&host, name, world);
+        if claim == ClaimState::Taken {
+            let message =
+                format!("host '{host}' belongs to somebody else: see kubectl get domainclaims {}", host.object_name());
+            rejections.push(Rejection::new(Reason::HostTaken, "metadata.name", message));
+        }
+        hosts.push(ResolvedHost { host, secret: own_secret.clone(), claim });
+    }
+    for (i, domain) in tenant.spec.domains.iter().enumerate() {
+        match parse_domain(&domain.host, world) {
+            Ok(host) => {
+                let secret = SecretRef { namespace: namespace.clone(), name: host.object_name() };
+                hosts.push(ResolvedHost { claim: claim_state(&host, name, world), secret, host });
+            }
+            Err(message) => {
+                rejections.push(Rejection::new(Reason::Invalid, format!("spec.domains[{i}].host"), message));
+            }
+        }
+    }
+    hosts
+}
+
+fn parse_domain(text: &str, world: &World) -> Result<Hostname, String> {
+    let host = Hostname::parse(text).map_err(|e| e.to_string())?;
+    let reaches = |base: &str| {
+        let covered = host.is_wildcard() && Hostname::parse(base).is_ok_and(|b| b.overlaps(&host));
+        host.is_within(base) || covered
+    };
+    match world.classes.values().find(|class| reaches(&class.spec.base_domain)) {
+        Some(class) => Err(format!(
+            "'{host}' lies at, below or over '{}', which belongs to the platform: list only domains of the client's own; hosts below <tenant>.{} need no listing",
+            class.spec.base_domain, class.spec.base_domain
+        )),
+        None => Ok(host),
+    }
+}
+
+fn claim_state(host: &Hostname, name: &TenantName, world: &World) -> ClaimState {
+    if let Some(observed) = world.get(&claim_key(host)) {
+        return match &observed.facts {
+            Facts::Claim { tenant, .. } if tenant == name.as_str() && !observed.deleting => ClaimState::Ours,
+            Facts::Claim { tenant, .. } if tenant == name.as_str() => ClaimState::Free,
+            _ => ClaimState::Taken,
+        };
+    }
+    if overlaps_foreign_claim(host, name, world) { ClaimState::Taken } else { ClaimState::Free }
+}
+
+/// A wildcard and a host below it must not have two owners: the more specific listener would take the other's traffic.
+fn overlaps_foreign_claim(host: &Hostname, name: &TenantName, world: &World) -> bool {
+    world.claims().any(|(claimed, tenant)| {
+        tenant != name.as_str() && Hostname::parse(claimed).is_ok_and(|claimed| claimed.overlaps(host))
+    })
+}

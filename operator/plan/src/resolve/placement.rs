@@ -1,0 +1,127 @@
+//! Where a tenant's traffic enters: on which Gateway its entry is, on which it should be, and when it may move.
+
+use octroi_api::conditions::Reason;
+use octroi_api::names::TenantName;
+use octroi_api::{GatewayMode, Tenant, labels};
+
+use crate::facts::Facts;
+use crate::rejection::Rejection;
+use crate::resolve::class::ResolvedClass;
+use crate::world::{GatewayRef, World};
+
+/// Where a tenant's traffic enters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedPlacement {
+    /// Where the entry is to be attached now.
+    pub serving: GatewayRef,
+    /// Where it is to be in the end.
+    pub target: GatewayRef,
+    /// Whether a proxy of the tenant's own must exist: as target, or because it still serves.
+    pub own_gateway: bool,
+    /// Why it does not move yet.
+    pub waiting: Option<Waiting>,
+}
+
+/// Why an entry does not move yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The new address differs, and nobody has accepted the gap; see [`labels::ACCEPT_GAP`].
+    ForConsent,
+    /// The new proxy is not programmed yet.
+    ForProxy,
+}
+
+/// The Gateway of a class's shard.
+pub fn shard(class: &str, index: usize) -> GatewayRef {
+    GatewayRef { namespace: labels::GATEWAYS_NAMESPACE.into(), name: format!("{class}-{index}") }
+}
+
+/// The index of a Gateway among the shards of a class; `None` when it is none of them.
+pub fn shard_index(class: &str, gateway: &GatewayRef) -> Option<usize> {
+    if gateway.namespace != labels::GATEWAYS_NAMESPACE {
+        return None;
+    }
+    gateway.name.strip_prefix(class)?.strip_prefix('-')?.parse().ok()
+}
+
+/// Decides where a tenant's traffic enters.
+pub fn resolve(
+    tenant: &Tenant,
+    name: &TenantName,
+    class: &ResolvedClass,
+    world: &World,
+    rejections: &mut Vec<Rejection>,
+) -> ResolvedPlacement {
+    let gateway = tenant.spec.gateway.clone().unwrap_or_default();
+    let mode = gateway.mode.unwrap_or(class.mode);
+    if mode == GatewayMode::Dedicated && !class.allow_dedicated {
+        let message = format!("class '{}' offers no Dedicated gateway: use Shared, or a class that does", class.name);
+        rejections.push(Rejection::new(Reason::Invalid, "spec.gateway.mode", message));
+    }
+    if mode == GatewayMode::Shared && gateway.replicas.is_some() {
+        let message = "replicas size a proxy of the tenant's own: remove them, or set spec.gateway.mode to Dedicated";
+        rejections.push(Rejection::new(Reason::Invalid, "spec.gateway.replicas", message));
+    }
+    let own = GatewayRef { namespace: name.gateway_namespace(), name: name.to_string() };
+    let target = match mode {
+        GatewayMode::Dedicated => own.clone(),
+        GatewayMode::Shared => choose_shard(name, class, world),
+    };
+    settle(tenant, name, world, &own, target)
+}
+
+/// A tenant stays on its shard; a new one takes the first with room.
+fn choose_shard(name: &TenantName, class: &ResolvedClass, world: &World) -> GatewayRef {
+    if let Some(current) = world.placement(name.as_str())
+        && shard_index(&class.name, current).is_some()
+    {
+        return current.clone();
+    }
+    let mut used = std::collections::BTreeMap::<usize, usize>::new();
+    for gateway in world.placements().values() {
+        if let Some(index) = shard_index(&class.name, gateway) {
+            *used.entry(index).or_default() += 1;
+        }
+    }
+    let has_room = |index: &usize| used.get(index).copied().unwrap_or_default() < class.max_tenants_per_shard;
+    // One of so many has room: there are fewer tenants than that.
+    let last = world.placements().len();
+    shard(&class.name, (0..=last).find(has_room).unwrap_or(last))
+}
+
+fn settle(
+    tenant: &Tenant,
+    name: &TenantName,
+    world: &World,
+    own: &GatewayRef,
+    target: GatewayRef,
+) -> ResolvedPlacement {
+    let entry_key = crate::compile::entry::key(name);
+    let (attached, entry_served) = match world.get(&entry_key).map(|o| &o.facts) {
+        Some(Facts::Entry { parent: (namespace, name), programmed, .. }) => {
+            (Some(GatewayRef { namespace: namespace.clone(), name: name.clone() }), programmed.is_done())
+        }
+        _ => (None, false),
+    };
+    let Some(current) = attached.filter(|current| *current != target && world.get(&current.key()).is_some()) else {
+        // A gateway of its own is kept until the entry is served by the one it moved to.
+        let leftover = target != *own && !entry_served && world.get(&own.key()).is_some();
+        let own_gateway = target == *own || leftover;
+        return ResolvedPlacement { serving: target.clone(), target, own_gateway, waiting: None };
+    };
+    let consent = tenant.metadata.annotations.as_ref().and_then(|a| a.get(labels::ACCEPT_GAP));
+    let waiting = if consent.map(String::as_str) != Some(target.mode().as_str()) {
+        Some(Waiting::ForConsent)
+    } else if !is_programmed(&target, world) {
+        Some(Waiting::ForProxy)
+    } else {
+        None
+    };
+    let own_gateway = target == *own || current == *own;
+    let serving = if waiting.is_some() { current } else { target.clone() };
+    ResolvedPlacement { serving, target, own_gateway, waiting }
+}
+
+fn is_programmed(gateway: &GatewayRef, world: &World) -> bool {
+    matches!(world.get(&gateway.key()).map(|o| &o.facts), Some(Facts::Gateway { programmed, .. }) if programmed.is_done())
+}

@@ -1,0 +1,61 @@
+//! From a plan and what was observed to a status. Ready=True is written for a generation only when every child of it was
+//! observed in place, and judged by the data plane and by cert-manager after that.
+
+pub mod class;
+pub mod tenant;
+
+use octroi_api::conditions::{ConditionType, Reason, Verdict};
+
+use crate::child::ChildKey;
+use crate::diff::Changes;
+
+/// A write that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which object.
+    pub key: ChildKey,
+    /// What the API server said, and what to do.
+    pub message: String,
+}
+
+/// Longest message of a condition here: enough to act on, and a bound for the store.
+const MAX_MESSAGE: usize = 1000;
+
+fn holds(kind: ConditionType, message: impl Into<String>) -> Verdict {
+    Verdict { kind, holds: true, reason: Reason::Ready, message: message.into() }
+}
+
+fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Verdict {
+    Verdict { kind, holds: false, reason, message: bounded(message.into()) }
+}
+
+fn bounded(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or_default();
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+/// What keeps the children of a plan from being in place; `None` when all are.
+fn obstacle(changes: &Changes, failures: &[Failure]) -> Option<(Reason, String)> {
+    if let Some(first) = failures.first() {
+        let more = if failures.len() > 1 { format!(" (and {} more)", failures.len() - 1) } else { String::new() };
+        return Some((Reason::ApplyFailed, format!("{}: {}{more}", first.key, first.message)));
+    }
+    if !changes.missing_apis.is_empty() {
+        let crds: Vec<String> = changes.missing_apis.iter().filter_map(|k| k.crd_name()).collect();
+        let message =
+            format!("install what brings {}: everything else is done, and the rest follows by itself", crds.join(", "));
+        return Some((Reason::MissingApi, message));
+    }
+    if let Some(key) = changes.missing.first() {
+        return Some((
+            Reason::Progressing,
+            format!("{} of the objects are not in place yet, such as {key}", changes.missing.len()),
+        ));
+    }
+    let key = changes.leftover.first()?;
+    Some((Reason::Progressing, format!("{} objects are still to be taken away, such as {key}", changes.leftover.len())))
+}

@@ -1,0 +1,245 @@
+//! What was observed, as a plain value: the only state the operator has. Watches and replies to writes feed it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use octroi_api::{GatewayMode, TenantClass, labels};
+
+use crate::child::{ChildKey, Owner};
+use crate::facts::Facts;
+use crate::kind::ChildKind;
+
+/// An observed object, reduced to what plans need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Digest of what Octroi owns of it; see [`crate::digest`].
+    pub digest: Option<u64>,
+    /// Whose its labels say it is.
+    pub owner: Option<Owner>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// What else counts.
+    pub facts: Facts,
+}
+
+/// A GatewayClass, reduced to what plans need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayClassView {
+    /// `spec.controllerName`.
+    pub controller_name: String,
+}
+
+/// A Gateway that a tenant's entry is, or will be, attached to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GatewayRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl GatewayRef {
+    /// Shared when it lives among the shared ones.
+    pub fn mode(&self) -> GatewayMode {
+        if self.namespace == labels::GATEWAYS_NAMESPACE { GatewayMode::Shared } else { GatewayMode::Dedicated }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> ChildKey {
+        ChildKey::new(ChildKind::Gateway, &self.namespace, &self.name)
+    }
+}
+
+/// What is known of a Tenant by those who look at other Tenants or at its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantView {
+    /// The class in force.
+    pub class: Option<String>,
+}
+
+/// Everything that was observed.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// TenantClasses by name.
+    pub classes: BTreeMap<String, TenantClass>,
+    /// Tenants by name.
+    pub tenants: BTreeMap<String, TenantView>,
+    /// GatewayClasses by name.
+    pub gateway_classes: BTreeMap<String, GatewayClassView>,
+    /// Kinds whose API is there.
+    pub apis: BTreeSet<ChildKind>,
+    objects: HashMap<ChildKey, Observed>,
+    owned: HashMap<Owner, BTreeSet<ChildKey>>,
+    placements: BTreeMap<String, GatewayRef>,
+    claims: BTreeMap<ChildKey, (String, String)>,
+}
+
+/// What an observation changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// Something a plan depends on.
+    Change,
+    /// Nothing: an echo of what is known already.
+    Echo,
+}
+
+impl World {
+    /// An observed object.
+    pub fn get(&self, key: &ChildKey) -> Option<&Observed> {
+        self.objects.get(key)
+    }
+
+    /// The keys of everything that carries the owner's label, in the order of their stages.
+    pub fn owned_by(&self, owner: &Owner) -> impl Iterator<Item = &ChildKey> {
+        self.owned.get(owner).into_iter().flatten()
+    }
+
+    /// Takes note of an object, by a watch or by the reply to a write. An older version than the known one is an echo.
+    pub fn observe(&mut self, key: ChildKey, object: Observed) -> Noticed {
+        if let Some(known) = self.objects.get(&key) {
+            if known.uid == object.uid && !is_newer(&object.resource_version, &known.resource_version) {
+                return Noticed::Echo;
+            }
+            let same = known.uid == object.uid
+                && (known.digest, &known.owner, known.deleting, &known.facts)
+                    == (object.digest, &object.owner, object.deleting, &object.facts);
+            if same {
+                self.objects.insert(key, object);
+                return Noticed::Echo;
+            }
+        }
+        self.unlink(&key);
+        if let Facts::Claim { host, tenant } = &object.facts {
+            self.claims.insert(key.clone(), (host.clone(), tenant.clone()));
+        }
+        if let Facts::Entry { parent: (namespace, name), .. } = &object.facts
+            && let Some(Owner::Tenant(tenant)) = &object.owner
+        {
+            // A reservation is newer than what the entry says while a move is under way.
+            let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
+            self.placements.entry(tenant.clone()).or_insert(gateway);
+        }
+        if let Some(owner) = object.owner.clone() {
+            self.owned.entry(owner).or_default().insert(key.clone());
+        }
+        self.objects.insert(key, object);
+        Noticed::Change
+    }
+
+    /// Takes note that an object is gone. `uid` tells a late word about an earlier object of that name.
+    pub fn forget(&mut self, key: &ChildKey, uid: Option<&str>) -> Noticed {
+        match self.objects.get(key) {
+            Some(known) if uid.is_none_or(|uid| uid == known.uid) => {
+                self.unlink(key);
+                self.objects.remove(key);
+                self.claims.remove(key);
+                Noticed::Change
+            }
+            _ => Noticed::Echo,
+        }
+    }
+
+    /// Every key of a kind: what a fresh list must be compared with.
+    pub fn keys_of(&self, kind: ChildKind) -> Vec<ChildKey> {
+        self.objects.keys().filter(|k| k.kind == kind).cloned().collect()
+    }
+
+    /// The Gateway a tenant's entry is attached to, or will be.
+    pub fn placement(&self, tenant: &str) -> Option<&GatewayRef> {
+        self.placements.get(tenant)
+    }
+
+    /// Keeps a place for a tenant that has no entry yet.
+    pub fn reserve(&mut self, tenant: &str, gateway: &GatewayRef) -> Noticed {
+        let old = self.placements.insert(tenant.to_owned(), gateway.clone());
+        if old.as_ref() == Some(gateway) { Noticed::Echo } else { Noticed::Change }
+    }
+
+    /// Gives a tenant's place back.
+    pub fn release(&mut self, tenant: &str) {
+        self.placements.remove(tenant);
+    }
+
+    /// Tenants by the Gateway they are placed on.
+    pub fn placements(&self) -> &BTreeMap<String, GatewayRef> {
+        &self.placements
+    }
+
+    /// Every claimed host and its owner.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.claims.values().map(|(host, tenant)| (host.as_str(), tenant.as_str()))
+    }
+
+    /// How many tenants use a class.
+    pub fn tenants_of(&self, class: &str) -> usize {
+        self.tenants.values().filter(|t| t.class.as_deref() == Some(class)).count()
+    }
+
+    /// The name of the default class: of several, the first by name, so that the answer never depends on time.
+    pub fn default_class(&self) -> Option<&str> {
+        let is_default = |class: &TenantClass| {
+            let annotations = class.metadata.annotations.as_ref();
+            annotations.and_then(|a| a.get(labels::DEFAULT_CLASS)).is_some_and(|v| v == "true")
+        };
+        self.classes.iter().find(|(_, class)| is_default(class)).map(|(name, _)| name.as_str())
+    }
+
+    fn unlink(&mut self, key: &ChildKey) {
+        let Some(owner) = self.objects.get(key).and_then(|o| o.owner.clone()) else { return };
+        if let Some(keys) = self.owned.get_mut(&owner) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.owned.remove(&owner);
+            }
+        }
+    }
+}
+
+/// Resource versions of one resource are integers that grow (KEP-5504, Kubernetes 1.35). What is not a number counts as
+/// newer, so that a change is never missed.
+fn is_newer(version: &str, than: &str) -> bool {
+    match (version.parse::<u64>(), than.parse::<u64>()) {
+        (Ok(a), Ok(b)) => a > b,
+        _ => version != than,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(version: &str, digest: u64) -> Observed {
+        Observed {
+            uid: "u".into(),
+            resource_version: version.into(),
+            digest: Some(digest),
+            owner: Some(Owner::Tenant("acme".into())),
+            deleting: false,
+            facts: Facts::Presence,
+        }
+    }
+
+    #[test]
+    fn an_echo_or_an_older_version_changes_nothing() {
+        let (mut world, key) = (World::default(), ChildKey::new(ChildKind::ConfigMap, "acme", "octroi-entry"));
+        assert_eq!(world.observe(key.clone(), seen("5", 1)), Noticed::Change);
+        assert_eq!(world.observe(key.clone(), seen("5", 1)), Noticed::Echo);
+        assert_eq!(world.observe(key.clone(), seen("4", 2)), Noticed::Echo);
+        assert_eq!(world.observe(key.clone(), seen("6", 1)), Noticed::Echo);
+        assert_eq!(world.observe(key.clone(), seen("10", 2)), Noticed::Change);
+        assert_eq!(world.forget(&key, Some("other")), Noticed::Echo);
+        assert_eq!(world.forget(&key, Some("u")), Noticed::Change);
+        assert_eq!(world.owned_by(&Owner::Tenant("acme".into())).count(), 0);
+    }
+
+    #[test]
+    fn an_object_that_loses_its_label_is_no_longer_owned() {
+        let (mut world, key) = (World::default(), ChildKey::new(ChildKind::ConfigMap, "acme", "octroi-entry"));
+        world.observe(key.clone(), seen("5", 1));
+        world.observe(key, Observed { owner: None, ..seen("6", 1) });
+        assert_eq!(world.owned_by(&Owner::Tenant("acme".into())).count(), 0);
+    }
+}

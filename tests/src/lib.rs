@@ -1,0 +1,16 @@
+//! What Octroi's tests and its demo stand on: a light control plane, the full lab, CRDs, strict applies and probes.
+//!
+//! Nothing in here may know how the operator works inside; it sees a cluster only as a user of it would.
+
+pub mod crds;
+pub mod demo;
+pub mod error;
+pub mod lab;
+pub mod light;
+pub mod manifest;
+pub mod probe;
+mod script;
+pub mod strict;
+pub mod tenant_user;
+
+pub use error::{Error, Result};

@@ -1,0 +1,158 @@
+//! Requests at a constant rate, whatever becomes of them: how a move, a drain or a crash looks from outside.
+//!
+//! Open loop: a request is sent when its time has come, also while earlier ones hang, and its latency counts from that
+//! time. A closed loop would pause exactly when there is something to see.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::Connection;
+use super::{Answer, Ask, Failure, Outcome, Probe};
+
+/// Whether requests share connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// Each request opens its own: what new visitors see.
+    Fresh,
+    /// Idle ones are used again: what a visitor in the middle of something sees.
+    Kept,
+}
+
+/// One request of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// When it was due, from the start of the run.
+    pub at: Duration,
+    /// From then to its end.
+    pub took: Duration,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A whole run, in the order in which requests were due.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// When it started.
+    pub started: SystemTime,
+    /// Every request.
+    pub samples: Vec<Sample>,
+}
+
+impl Run {
+    /// How often each outcome was seen.
+    pub fn histogram(&self) -> BTreeMap<Outcome, usize> {
+        let mut counts = BTreeMap::new();
+        for sample in &self.samples {
+            *counts.entry(sample.outcome).or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many requests came to anything else than this code.
+    pub fn failed(&self, code: u16) -> usize {
+        self.samples.iter().filter(|sample| sample.outcome != Outcome::Code(code)).count()
+    }
+
+    /// From the first to the last request that did not get this code: `None` when all did.
+    pub fn disturbed(&self, code: u16) -> Option<(Duration, Duration)> {
+        let mut bad = self.samples.iter().filter(|sample| sample.outcome != Outcome::Code(code));
+        let first = bad.next()?;
+        Some((first.at, bad.next_back().unwrap_or(first).at))
+    }
+
+    /// The latency that this share (0 to 1) of the requests with this code stayed within; `None` when there was none.
+    pub fn latency(&self, code: u16, share: f64) -> Option<Duration> {
+        let mut took: Vec<_> =
+            self.samples.iter().filter(|sample| sample.outcome == Outcome::Code(code)).map(|s| s.took).collect();
+        took.sort_unstable();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a count that fits memory"
+        )]
+        let rank = (share.clamp(0.0, 1.0) * took.len().saturating_sub(1) as f64).round() as usize;
+        took.get(rank).copied()
+    }
+}
+
+/// Asks `per_second` times a second until the duration is over or the token is cancelled, whichever is first; then
+/// waits for the requests under way.
+pub async fn run(
+    probe: &Probe,
+    ask: &Ask,
+    per_second: u32,
+    connections: Connections,
+    duration: Duration,
+    stop: &CancellationToken,
+) -> Run {
+    let started = SystemTime::now();
+    let start = Instant::now();
+    let gap = Duration::from_secs(1) / per_second.max(1);
+    let pool = Arc::new(Pool { idle: Mutex::default(), keep: connections == Connections::Kept });
+    let mut requests = JoinSet::new();
+    for number in 0.. {
+        let at = gap * number;
+        if at >= duration || stop.run_until_cancelled(sleep_until(start + at)).await.is_none() {
+            break;
+        }
+        let (probe, ask, pool) = (probe.clone(), ask.clone(), Arc::clone(&pool));
+        requests.spawn(async move {
+            let outcome = Outcome::of(&pool.ask(&probe, &ask).await);
+            Sample { at, took: start.elapsed().saturating_sub(at), outcome }
+        });
+    }
+    let mut samples = requests.join_all().await;
+    samples.sort_by_key(|sample| sample.at);
+    Run { started, samples }
+}
+
+/// Connections that wait for their next request.
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    keep: bool,
+}
+
+impl Pool {
+    async fn ask(&self, probe: &Probe, ask: &Ask) -> Result<Answer, Failure> {
+        tokio::time::timeout(probe.timeout, self.ask_unbounded(probe, ask)).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    async fn ask_unbounded(&self, probe: &Probe, ask: &Ask) -> Result<Answer, Failure> {
+        let mut connection = match self.take() {
+            Some(idle) => idle,
+            None => Connection::open(probe, ask).await?,
+        };
+        let answer = connection.send(ask).await?;
+        if self.keep {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        Ok(answer)
+    }
+
+    /// One that the server has closed while it was idle is left out, as every HTTP client does: nobody's request was
+    /// on it.
+    fn take(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(connection) = idle.pop() {
+            if connection.is_open() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+}
+
+/// A histogram in one line, the most frequent first.
+pub fn counted<K: Display>(counts: &BTreeMap<K, usize>) -> String {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let parts: Vec<_> = sorted.into_iter().map(|(what, count)| format!("{count} x {what}")).collect();
+    if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
+}
