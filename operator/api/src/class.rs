@@ -137,7 +137,7 @@ pub struct ProxyService {
     pub source_ranges: Vec<String>,
 }
 
-/// Types of Service that can carry a proxy.
+/// Type of the Service in front of the proxies. Default: LoadBalancer.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum ServiceType {
@@ -189,7 +189,9 @@ pub struct IssuerRef {
     pub group: Option<String>,
 }
 
-/// Whose certificate a tenant's own host gets.
+/// Whose certificate a tenant's own host gets. PerTenant: one per tenant, for `<tenant>.<baseDomain>` and
+/// `*.<tenant>.<baseDomain>`. ClassWildcard: one `*.<baseDomain>` of the class, which covers `<tenant>.<baseDomain>` only, so
+/// that the tenant has no wildcard host. Default: PerTenant.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CertificateScope {
     /// A certificate per tenant, for `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`.
@@ -200,7 +202,7 @@ pub enum CertificateScope {
     ClassWildcard,
 }
 
-/// TLS versions that may be the lowest.
+/// The lowest TLS version, 1.2 (RFC 5246) or 1.3 (RFC 8446). Default: 1.2.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
@@ -243,7 +245,7 @@ pub struct ClassNamespaces {
     pub pod_security: Option<PodSecurity>,
 }
 
-/// Levels of the Kubernetes Pod Security Standards.
+/// The Pod Security Standard that is enforced in every namespace of a tenant. Default: restricted.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]

@@ -9,7 +9,7 @@ pub const STATUS_MANAGER: &str = "octroi-status";
 
 /// Label: the Tenant an object belongs to.
 pub const TENANT: &str = "octroi.dev/tenant";
-/// Label: the TenantClass an object belongs to; on `gw-<tenant>`, the class whose Gateway it may attach to.
+/// Label: the TenantClass an object belongs to.
 pub const CLASS: &str = "octroi.dev/class";
 /// Label on a namespace: what it is for; see [`ROLE_GATEWAY`] and [`ROLE_TENANT`].
 pub const ROLE: &str = "octroi.dev/role";

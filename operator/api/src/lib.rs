@@ -37,7 +37,8 @@ pub const GROUP: &str = "octroi.dev";
 /// The only served version.
 pub const VERSION: &str = "v1alpha1";
 
-/// Where a tenant's traffic enters.
+/// Shared: an Envoy shared with other tenants of the class; listeners and certificates stay the tenant's own. Dedicated: an
+/// Envoy of the tenant's own, with its own address. Default: Shared for a class, the class's mode for a tenant.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GatewayMode {
     /// An Envoy shared with other tenants of the class. Each tenant keeps listeners and certificates of its own.

@@ -107,7 +107,7 @@ pub struct Member {
     pub role: Option<MemberRole>,
 }
 
-/// The kinds of RBAC subjects.
+/// Kind of the RBAC subject.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum MemberKind {
@@ -116,7 +116,9 @@ pub enum MemberKind {
     ServiceAccount,
 }
 
-/// What a member may do in the tenant's namespaces.
+/// What the member may do in the tenant's namespaces. View: read everything but Secrets. Edit: also write routes, workloads,
+/// Services, ConfigMaps and Secrets, with logs, exec and port-forward. Admin: also ServiceAccounts with their tokens.
+/// Default: Edit.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemberRole {
     /// Edit, and ServiceAccounts with their tokens, and reading of rights and quota.
@@ -173,7 +175,8 @@ pub struct Deletion {
     pub namespaces: Option<NamespacePolicy>,
 }
 
-/// What becomes of a tenant's namespaces when it is deleted.
+/// What becomes of the tenant's namespaces when it is deleted. Retain: they stay with all that is in them; rights and labels
+/// of the tenant are taken away. Delete: they go with all that is in them. Default: Retain.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NamespacePolicy {
     /// They stay, with all that is in them; rights and labels of the tenant are taken away.

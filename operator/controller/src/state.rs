@@ -90,12 +90,8 @@ impl State {
     pub fn forget_tenant(&self, name: &str) {
         self.tenants.forget(name);
         lock(&self.blocked).remove(name);
-        let class = {
-            let mut world = self.world();
-            world.release(name);
-            world.tenants.remove(name).and_then(|view| view.class)
-        };
-        if let Some(class) = class {
+        let view = self.world().forget_tenant(name);
+        if let Some(class) = view.and_then(|view| view.class) {
             self.triggers.class(&class);
         }
     }

@@ -20,7 +20,7 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// The owner that an object's labels name. A tenant's label wins: its gateway namespace carries the class's too.
+    /// The owner that an object's labels name.
     pub fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
         let tenant = labels.get(labels::TENANT).cloned().map(Self::Tenant);
         tenant.or_else(|| labels.get(labels::CLASS).cloned().map(Self::Class))

@@ -103,13 +103,21 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         changes.missing_apis.insert(key.kind);
         return None;
     }
+    if is_going(key, world) {
+        return None;
+    }
     match (observed, key.kind.creation()) {
-        (Some(o), _) if o.deleting => None,
         (None, Creation::Lock) => Some(Action::Create(child.body.clone())),
         (None, Creation::Exclusive) => Some(Action::Create(bare(child, owner))),
         (Some(_), Creation::Lock) => None,
         (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
     }
+}
+
+/// Whether the object or its namespace is being deleted: it is made again when it is gone.
+fn is_going(key: &ChildKey, world: &World) -> bool {
+    let namespace = ChildKey::new(ChildKind::Namespace, "", &key.namespace);
+    [key, &namespace].into_iter().any(|k| world.get(k).is_some_and(|o| o.deleting))
 }
 
 /// The least that says whose it is: everything else is applied, so that it can be taken back field by field.

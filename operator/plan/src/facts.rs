@@ -41,8 +41,8 @@ pub enum Facts {
 /// Whether something was done for the current generation of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Nobody has judged this generation yet.
-    Pending,
+    /// Not done yet: what the other controller says it waits for, if it has looked at this generation.
+    Pending(Option<String>),
     /// It is done.
     Done,
     /// It was refused or failed: reason and message of the other controller.
@@ -55,9 +55,9 @@ impl Progress {
         *self == Self::Done
     }
 
-    /// Whether somebody judged this generation, for good or ill.
+    /// Whether the other controller has looked at this generation.
     pub fn is_settled(&self) -> bool {
-        *self != Self::Pending
+        *self != Self::Pending(None)
     }
 }
 
@@ -75,7 +75,7 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
-        K::Certificate => Facts::Certificate { issued: progress(object, "/status/conditions", "Ready") },
+        K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }
 }
@@ -90,16 +90,31 @@ fn progress(object: &Value, pointer: &str, condition_type: &str) -> Progress {
     let condition = conditions.and_then(|all| all.iter().find(|c| c["type"] == condition_type));
     match condition {
         Some(c) if c["observedGeneration"].as_i64() == generation => judge(c),
-        _ => Progress::Pending,
+        _ => Progress::Pending(None),
     }
 }
+
+/// Reasons that pass by themselves: of Gateway API's `Programmed` (a proxy that starts, an address that is assigned) and of
+/// cert-manager's `Ready` while a certificate is issued for the first time.
+const PASSING: [&str; 5] = ["Pending", "NoResources", "AddressNotAssigned", "DoesNotExist", "Issuing"];
 
 fn judge(condition: &Value) -> Progress {
     if condition["status"] == "True" {
         return Progress::Done;
     }
     let part = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
-    Progress::Failed(format!("{}: {}", part("reason"), part("message")))
+    let said = format!("{}: {}", part("reason"), part("message"));
+    if PASSING.contains(&part("reason").as_str()) { Progress::Pending(Some(said)) } else { Progress::Failed(said) }
+}
+
+/// cert-manager tells a failure by `Issuing=False` with reason `Failed`; `Ready` keeps saying that there is none yet.
+fn certificate(object: &Value) -> Progress {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let issuing = conditions.and_then(|all| all.iter().find(|c| c["type"] == "Issuing" && c["status"] == "False"));
+    match (progress(object, "/status/conditions", "Ready"), issuing) {
+        (Progress::Pending(_), Some(failed)) => judge(failed),
+        (progress, _) => progress,
+    }
 }
 
 fn failing_listeners(object: &Value) -> Vec<(String, String)> {
@@ -111,7 +126,13 @@ fn failing_listeners(object: &Value) -> Vec<(String, String)> {
             Some("Conflicted") => c["status"] == "True",
             _ => false,
         })?;
-        let message = format!("{}: {}", bad["reason"].as_str()?, bad["message"].as_str().unwrap_or_default());
+        let reason = bad["reason"].as_str()?.to_owned();
+        // What a data plane says of a conflict may name the other tenant.
+        let message = if bad["type"] == "Conflicted" {
+            reason
+        } else {
+            format!("{reason}: {}", bad["message"].as_str().unwrap_or_default())
+        };
         Some((listener["name"].as_str()?.to_owned(), message))
     };
     listeners.iter().filter_map(refused).collect()
@@ -130,6 +151,6 @@ mod tests {
         };
         let issued = |object: &Value| of(crate::ChildKind::Certificate, object);
         assert_eq!(issued(&certificate(1)), Facts::Certificate { issued: Progress::Done });
-        assert_eq!(issued(&certificate(2)), Facts::Certificate { issued: Progress::Pending });
+        assert_eq!(issued(&certificate(2)), Facts::Certificate { issued: Progress::Pending(None) });
     }
 }

@@ -129,11 +129,6 @@ impl ChildKind {
         let api = self.api();
         api.group.contains('.').then(|| format!("{}.{}", api.plural, api.group)).filter(|_| self != Self::RoleBinding)
     }
-
-    /// The kind with this group and kind name.
-    pub fn find(group: &str, kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.api().group == group && k.api().kind == kind)
-    }
 }
 
 #[cfg(test)]

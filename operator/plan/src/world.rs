@@ -134,8 +134,13 @@ impl World {
         match self.objects.get(key) {
             Some(known) if uid.is_none_or(|uid| uid == known.uid) => {
                 self.unlink(key);
-                self.objects.remove(key);
+                let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
+                if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner)
+                    && !self.tenants.contains_key(&tenant)
+                {
+                    self.placements.remove(&tenant);
+                }
                 Noticed::Change
             }
             _ => Noticed::Echo,
@@ -158,9 +163,13 @@ impl World {
         if old.as_ref() == Some(gateway) { Noticed::Echo } else { Noticed::Change }
     }
 
-    /// Gives a tenant's place back.
-    pub fn release(&mut self, tenant: &str) {
-        self.placements.remove(tenant);
+    /// Forgets a Tenant. Its place is kept while it has an entry: whoever takes that back finds it where it is.
+    pub fn forget_tenant(&mut self, tenant: &str) -> Option<TenantView> {
+        let owner = Owner::Tenant(tenant.to_owned());
+        if self.owned_by(&owner).all(|key| key.kind != ChildKind::ListenerSet) {
+            self.placements.remove(tenant);
+        }
+        self.tenants.remove(tenant)
     }
 
     /// Tenants by the Gateway they are placed on.

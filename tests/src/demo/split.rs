@@ -29,8 +29,9 @@ pub struct Split {
 pub(super) async fn measure(served: &Served) -> Result<Split> {
     served.developer.apply(&backend::canary(&served.namespace, &served.host, &served.name)).await?;
     let ask = Ask::get(&format!("{}{CANARY_PATH}", served.url), served.address)?;
-    let rewritten = |answer: &Answer| answer.code == 200 && version(answer, &served.name).is_some();
-    served.probe.until(&ask, LIMIT, &format!("the header {HEADER} set"), rewritten).await?;
+    // The rarer version answers only once its pod is ready and the proxy knows it: before that the split is not in force.
+    let canary = |answer: &Answer| answer.code == 200 && version(answer, &served.name).as_deref() == Some(VERSIONS[1]);
+    served.probe.until(&ask, LIMIT, &format!("{} with the header {HEADER}", VERSIONS[1]), canary).await?;
 
     let asked = stream::iter(0..REQUESTS).map(async |_| served.probe.ask(&ask).await).buffer_unordered(CONCURRENCY);
     let answers: Vec<_> = asked.collect().await;

@@ -41,15 +41,16 @@ pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Ve
         children.push(proxy::parameters(labels::GATEWAYS_NAMESPACE, &class.name, class, replicas, metadata));
     }
     for shared in (0..shards).map(|index| shard(&class.name, index)) {
-        children.push(gateway(&shared, &class.name, class, entries_of(class), metadata));
+        children.push(gateway(&shared, &class.name, class, entries(), metadata));
         children.push(redirect(&shared, metadata));
     }
     children
 }
 
-/// Only namespaces that Octroi labelled may bring listeners, and only those of the class.
-fn entries_of(class: &ResolvedClass) -> gw::GatewayAllowedListenersNamespaces {
-    let wanted = [(labels::CLASS, class.name.as_str()), (labels::ROLE, labels::ROLE_GATEWAY)];
+/// Only namespaces that Octroi labelled may bring listeners. Not by class: an entry on its way from one class to another
+/// stays attached until it moves.
+fn entries() -> gw::GatewayAllowedListenersNamespaces {
+    let wanted = [(labels::ROLE, labels::ROLE_GATEWAY)];
     gw::GatewayAllowedListenersNamespaces {
         from: Some(gw::GatewayAllowedListenersNamespacesFrom::Selector),
         selector: Some(gw::GatewayAllowedListenersNamespacesSelector {

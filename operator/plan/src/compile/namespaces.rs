@@ -11,16 +11,14 @@ const POD_SECURITY_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// The namespaces of a Tenant.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
-    let namespace = |name: &str, role: &str, pod_security: PodSecurity, more: Option<(&'static str, String)>| {
+    let namespace = |name: &str, role: &str, pod_security: PodSecurity| {
         let key = ChildKey::new(ChildKind::Namespace, "", name);
         let labels = [(labels::ROLE, role.to_owned()), (POD_SECURITY_ENFORCE, pod_security.as_str().to_owned())];
-        let metadata = metadata.with_labels(&key, labels.into_iter().chain(more));
+        let metadata = metadata.with_labels(&key, labels);
         Child::new(key, &Namespace { metadata, ..Namespace::default() })
     };
-    let own = tenant.namespaces.iter().map(|n| namespace(n, labels::ROLE_TENANT, tenant.class.pod_security, None));
-    // Proxies of both data planes hold to `restricted`; the class label lets the class's Gateway take the entry.
-    let class = (labels::CLASS, tenant.class.name.clone());
-    let gateway =
-        namespace(&tenant.name.gateway_namespace(), labels::ROLE_GATEWAY, PodSecurity::Restricted, Some(class));
+    let own = tenant.namespaces.iter().map(|n| namespace(n, labels::ROLE_TENANT, tenant.class.pod_security));
+    // Proxies of both data planes hold to `restricted`.
+    let gateway = namespace(&tenant.name.gateway_namespace(), labels::ROLE_GATEWAY, PodSecurity::Restricted);
     own.chain(std::iter::once(gateway)).collect()
 }

@@ -99,11 +99,6 @@ fn namespaces(tenant: &Tenant, name: &TenantName, world: &World, rejections: &mu
 fn reject_taken(field: &str, namespace: &str, name: &TenantName, world: &World, rejections: &mut Vec<Rejection>) {
     let Some(known) = world.get(&ChildKey::new(ChildKind::Namespace, "", namespace)) else { return };
     if known.owner == Some(Owner::Tenant(name.as_str().into())) {
-        if known.deleting {
-            let message =
-                format!("namespace '{namespace}' is being deleted: wait until it is gone, or choose another name");
-            rejections.push(Rejection::new(Reason::Terminating, field, message));
-        }
         return;
     }
     let message = format!("namespace '{namespace}' exists already and is not this tenant's: choose another name");

@@ -65,7 +65,8 @@ fn ready(desired: &[Child], changes: &Changes, world: &World, failures: &[Failur
         };
         match progress {
             Progress::Done => None,
-            Progress::Pending => Some((Reason::Progressing, format!("waiting for {}", child.key))),
+            Progress::Pending(None) => Some((Reason::Progressing, format!("waiting for {}", child.key))),
+            Progress::Pending(Some(why)) => Some((Reason::Progressing, format!("waiting for {}: {why}", child.key))),
             Progress::Failed(why) => Some((reason, format!("{}: {why}", child.key))),
         }
     });

@@ -2,12 +2,15 @@
 //! observed in place, and judged by the data plane and by cert-manager after that.
 
 pub mod class;
+mod gateway;
+mod hosts;
 pub mod tenant;
 
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
 
 use crate::child::ChildKey;
 use crate::diff::Changes;
+use crate::facts::Progress;
 
 /// A write that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,4 +61,14 @@ fn obstacle(changes: &Changes, failures: &[Failure]) -> Option<(Reason, String)>
     }
     let key = changes.leftover.first()?;
     Some((Reason::Progressing, format!("{} objects are still to be taken away, such as {key}", changes.leftover.len())))
+}
+
+/// What another controller has still to do, in words; `None` when it is done.
+fn obstacle_of(progress: Option<&Progress>, who: &str, failed: Reason, next: &str) -> Option<(Reason, String)> {
+    match progress {
+        Some(Progress::Done) => None,
+        Some(Progress::Failed(why)) => Some((failed, format!("{who} says {why}; {next}"))),
+        Some(Progress::Pending(Some(why))) => Some((Reason::Progressing, format!("{who} says {why}; {next}"))),
+        Some(Progress::Pending(None)) | None => Some((Reason::Progressing, format!("waiting for {who}; {next}"))),
+    }
 }

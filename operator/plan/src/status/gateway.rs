@@ -1,0 +1,65 @@
+//! Whether the data plane has a tenant's entry, and if not, what it waits for.
+
+use octroi_api::conditions::{ConditionType, Reason, Verdict};
+
+use super::{fails, holds, obstacle_of};
+use crate::compile::entry;
+use crate::facts::Facts;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::placement::Waiting;
+use crate::world::World;
+
+const KIND: ConditionType = ConditionType::GatewayProgrammed;
+
+/// The verdict on a tenant's gateway and entry.
+pub fn programmed(tenant: &ResolvedTenant, world: &World) -> Verdict {
+    let target = &tenant.placement.target;
+    let waiting =
+        move_obstacle(tenant).or_else(|| gateway_obstacle(tenant, world)).or_else(|| entry_obstacle(tenant, world));
+    match waiting {
+        Some((reason, message)) => fails(KIND, reason, message),
+        None => holds(KIND, format!("by {}/{}", target.namespace, target.name)),
+    }
+}
+
+fn move_obstacle(tenant: &ResolvedTenant) -> Option<(Reason, String)> {
+    let (serving, target) = (&tenant.placement.serving, &tenant.placement.target);
+    let served = format!("served by {}/{} until", serving.namespace, serving.name);
+    match tenant.placement.waiting? {
+        Waiting::ForProxy => {
+            Some((Reason::Progressing, format!("{served} {}/{} is programmed", target.namespace, target.name)))
+        }
+        Waiting::ForConsent => {
+            let mode = target.mode().as_str();
+            let message = format!(
+                "{served} the move to {}/{} is accepted: its address changes, and the old one stops answering at once, before clients' DNS follows. To move: kubectl annotate --overwrite tenant {} octroi.dev/accept-gap={mode}",
+                target.namespace, target.name, tenant.name
+            );
+            Some((Reason::GapNotAccepted, message))
+        }
+    }
+}
+
+fn gateway_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
+    let target = &tenant.placement.target;
+    let next = format!("see kubectl describe gateway -n {} {}", target.namespace, target.name);
+    let progress = match world.get(&target.key()).map(|o| &o.facts) {
+        Some(Facts::Gateway { programmed, .. }) => Some(programmed),
+        _ => None,
+    };
+    obstacle_of(progress, "the data plane", Reason::NotProgrammed, &next)
+}
+
+fn entry_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
+    let target = &tenant.placement.target;
+    let next = format!("see kubectl describe listenerset -n {} {}", tenant.name.gateway_namespace(), tenant.name);
+    let progress = match world.get(&entry::key(&tenant.name)).map(|o| &o.facts) {
+        Some(Facts::Entry { parent: (namespace, name), programmed, .. })
+            if *namespace == target.namespace && *name == target.name =>
+        {
+            Some(programmed)
+        }
+        _ => None,
+    };
+    obstacle_of(progress, "the data plane", Reason::NotProgrammed, &next)
+}
