@@ -1,12 +1,12 @@
 //! The demo: two Tenants, their developers, and what came of it. Every figure it prints was measured or counted.
 
-mod backend;
+pub mod backend;
 mod inventory;
 mod report;
 mod setup;
 mod split;
 mod tenant;
-mod trust;
+pub mod trust;
 
 use std::pin::pin;
 use std::time::{Duration, Instant};

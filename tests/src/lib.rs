@@ -2,14 +2,18 @@
 //!
 //! Nothing in here may know how the operator works inside; it sees a cluster only as a user of it would.
 
+pub mod bench;
 pub mod crds;
 pub mod demo;
 pub mod error;
 pub mod lab;
 pub mod light;
 pub mod manifest;
+pub mod operator;
+pub mod player;
 pub mod probe;
 mod script;
+pub mod stage;
 pub mod strict;
 pub mod tenant_user;
 

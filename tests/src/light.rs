@@ -4,7 +4,7 @@
 
 mod control_plane;
 mod pki;
-mod process;
+pub(crate) mod process;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

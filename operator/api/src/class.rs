@@ -35,14 +35,15 @@ use crate::{GatewayMode, Replicas};
 pub struct TenantClassSpec {
     /// Tenants answer at `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`. Classes may share one; one below
     /// another is refused. It cannot change while tenants use the class.
-    #[schemars(length(min = 3, max = 160))]
-    #[x_kube(validation = ("self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "baseDomain must be a lower-case DNS name such as apps.example: no wildcard, scheme, port, upper case or trailing dot"))]
+    #[schemars(length(max = 160))]
+    #[x_kube(validation = ("self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "baseDomain must be a lower-case DNS name such as apps.example: no wildcard, scheme, port, upper case or trailing dot, and an internationalised name in its xn-- form"))]
+    #[x_kube(validation = ("!self.matches('(^|[.])([a-wyz0-9].|x[^n])--')", "baseDomain has a label with '--' in its third and fourth place, which DNS reserves for xn-- names (RFC 5890): choose another name"))]
     pub base_domain: String,
     /// What the traffic of the tenants enters by.
     pub gateway: ClassGateway,
     /// Certificates, and what the edge speaks.
     pub tls: ClassTls,
-    /// What every namespace of a tenant gets.
+    /// What every namespace of a tenant gets. Default: Pod Security Standard restricted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<ClassNamespaces>,
 }
@@ -65,7 +66,7 @@ pub struct ClassGateway {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 500))]
     pub max_tenants_per_shard: Option<i32>,
-    /// Size and address of the proxies.
+    /// Size and address of the proxies. Default: two pods behind a load balancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
 }
@@ -80,18 +81,20 @@ pub struct Proxy {
     /// Requests and limits of a proxy pod. Default: 100m and 256Mi requested, 1Gi at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// The Service in front of the proxies.
+    /// The Service in front of the proxies. Default: type LoadBalancer, without annotations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ProxyService>,
 }
 
 /// Requests and limits of a container.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[x_kube(validation = ("!has(self.requests) || !has(self.limits) || !has(self.requests.cpu) || !has(self.limits.cpu) || !isQuantity(self.requests.cpu) || !isQuantity(self.limits.cpu) || quantity(self.requests.cpu).compareTo(quantity(self.limits.cpu)) <= 0", "resources.requests.cpu must not be above resources.limits.cpu, or no proxy could start: raise the limit or lower the request"))]
+#[x_kube(validation = ("!has(self.requests) || !has(self.limits) || !has(self.requests.memory) || !has(self.limits.memory) || !isQuantity(self.requests.memory) || !isQuantity(self.limits.memory) || quantity(self.requests.memory).compareTo(quantity(self.limits.memory)) <= 0", "resources.requests.memory must not be above resources.limits.memory, or no proxy could start: raise the limit or lower the request"))]
 pub struct Resources {
-    /// What the scheduler sets aside.
+    /// What the scheduler sets aside. Default: what is in limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<ResourceList>,
-    /// What the container never passes.
+    /// What the container never passes. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceList>,
 }
@@ -99,15 +102,15 @@ pub struct Resources {
 /// CPU and memory as Kubernetes quantities.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 pub struct ResourceList {
-    /// CPU, such as 500m or 2.
+    /// CPU, such as 500m or "2". Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "cpu must be a quantity above 0, such as 500m or 2"))]
     pub cpu: Option<String>,
-    /// Memory, such as 512Mi.
+    /// Memory, such as 512Mi. Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "memory must be a quantity above 0, such as 512Mi"))]
+    #[x_kube(validation = ("isQuantity(self) && !quantity(self).isLessThan(quantity('32Mi'))", "memory must be a quantity of at least 32Mi, such as 512Mi (512m would be half a byte)"))]
     pub memory: Option<String>,
 }
 
@@ -120,14 +123,15 @@ pub struct ProxyService {
     /// Type of the Service. Default: LoadBalancer.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub service_type: Option<ServiceType>,
-    /// Annotations for the load balancer's controller.
+    /// Annotations for the load balancer's controller. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), inner(length(max = 1024)))]
-    #[x_kube(validation = ("self.all(k, size(k) <= 317)", "service.annotations has a key of over 317 characters: shorten it"))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 1024}))]
+    #[x_kube(validation = ("self.all(k, !format.qualifiedName().validate(k).hasValue())", "service.annotations must have keys that an object can have, such as example.com/internal: after the optional DNS prefix at most 63 letters, digits, '-', '_' and '.'"))]
     pub annotations: BTreeMap<String, String>,
-    /// Which controller makes the load balancer.
+    /// Which controller makes the load balancer. Default: the cluster's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = ("!format.qualifiedName().validate(self).hasValue()", "service.loadBalancerClass must be a name with an optional DNS prefix, such as example.com/internal"))]
     pub load_balancer_class: Option<String>,
     /// CIDRs that may reach the load balancer. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -165,7 +169,8 @@ pub struct ClassTls {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 3, max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    #[x_kube(validation = ("self.all(c, c.matches('^ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)$'))", "tls.cipherSuites must be forward-secret AEAD suites by their OpenSSL names, such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
+    #[x_kube(validation = ("self.all(c, c.matches('^ECDHE-(ECDSA|RSA)-(AES128-GCM-SHA256|AES256-GCM-SHA384|CHACHA20-POLY1305)$'))", "tls.cipherSuites must be forward-secret AEAD suites by their OpenSSL names, such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
+    #[x_kube(validation = ("size(self) == 0 || self.exists(c, c.startsWith('ECDHE-ECDSA-'))", "tls.cipherSuites has none for certificates with ECDSA keys, which all of Octroi's are: add one such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
     pub cipher_suites: Vec<String>,
     /// HTTP Strict Transport Security (RFC 6797). Default: one year, this host only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

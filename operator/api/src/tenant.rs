@@ -39,13 +39,14 @@ pub struct TenantSpec {
     #[schemars(length(min = 1, max = 63))]
     pub class_name: Option<String>,
 
-    /// Whom to call about this tenant. Shown to the run team only.
+    /// Whom to call about this tenant. Shown to the run team only. Default: nobody is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
 
     /// Who may work in the tenant's namespaces. Removing a member revokes its rights.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into(), "namespace".into()]))]
+    #[x_kube(validation = ("size(self) > 0", "members must not be empty, or nobody could work in the tenant's namespaces: name at least one, such as {kind: Group, name: acme-devs}"))]
     pub members: Vec<Member>,
 
     /// The tenant's namespaces. Default: one, named after the tenant. A namespace that exists already is never taken.
@@ -54,7 +55,7 @@ pub struct TenantSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub namespaces: Vec<TenantNamespace>,
 
-    /// Hosts beside the class's own `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`.
+    /// Hosts beside the class's own `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
@@ -64,7 +65,7 @@ pub struct TenantSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<TenantGateway>,
 
-    /// What deleting this Tenant may do.
+    /// What deleting this Tenant may do. Default: it is refused, and namespaces would be retained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
 }
@@ -73,16 +74,16 @@ pub struct TenantSpec {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Contact {
-    /// The client's team.
+    /// The client's team. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub team: Option<String>,
-    /// Where a human reads mail.
+    /// Where a human reads mail. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254))]
     #[x_kube(validation = ("self.matches('^[^@ ]+@[^@ ]+$')", "contact.email must be one address, such as ops@acme.example"))]
     pub email: Option<String>,
-    /// What the invoice names.
+    /// What the invoice names. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub cost_center: Option<String>,
@@ -92,15 +93,17 @@ pub struct Contact {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[x_kube(validation = ("self.kind == 'ServiceAccount' ? self.namespace != '' : self.namespace == ''", "members[].namespace goes with kind ServiceAccount, and only with it: add the ServiceAccount's namespace, or remove the field"))]
 #[x_kube(validation = ("!self.name.startsWith('system:')", "members[].name must not start with system:, which names parts of Kubernetes: name the client's own user or group (for a ServiceAccount: kind ServiceAccount, name, namespace)"))]
+#[x_kube(validation = ("self.kind != 'ServiceAccount' || self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')", "members[].name is not the name of a ServiceAccount: use lower-case letters, digits, '-' and '.', such as deployer"))]
 pub struct Member {
     /// User, Group or ServiceAccount.
     pub kind: MemberKind,
     /// Its name as the API server sees it.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The ServiceAccount's namespace; for no other kind.
+    /// The ServiceAccount's namespace; for no other kind. Default: none.
     #[serde(default)]
     #[schemars(length(max = 63))]
+    #[x_kube(validation = ("self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "members[].namespace must be the name of a namespace, such as acme-prod"))]
     pub namespace: String,
     /// What it may do. Default: Edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,15 +149,16 @@ pub struct TenantNamespace {
 pub struct Domain {
     /// An exact host (`shop.acme.example`) or a wildcard of one label (`*.acme.example`). Octroi asks the class's
     /// issuer for its certificate.
-    #[schemars(length(min = 4, max = 200))]
+    #[schemars(length(max = 200))]
     #[x_kube(validation = ("self.matches('^([*][.])?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "domains[].host must be a lower-case DNS name such as shop.acme.example or *.acme.example: no scheme, port, path, upper case or trailing dot, and an internationalised name in its xn-- form"))]
     #[x_kube(validation = ("!self.startsWith('*.') || self.substring(2).contains('.')", "domains[].host must not be a wildcard of a top-level domain: name the domain, such as *.acme.example"))]
-    #[x_kube(validation = ("!self.matches('(^|[.])([a-wyz0-9].|x[a-mo-z0-9])--')", "domains[].host has a label with '--' in its third and fourth place, which DNS reserves for xn-- names (RFC 5890): choose another name"))]
+    #[x_kube(validation = ("!self.matches('(^|[.])([a-wyz0-9].|x[^n])--')", "domains[].host has a label with '--' in its third and fourth place, which DNS reserves for xn-- names (RFC 5890): choose another name"))]
     pub host: String,
 }
 
 /// Where a tenant's traffic enters.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(validation = ("!has(self.replicas) || !has(self.mode) || self.mode != 'Shared'", "gateway.replicas size a proxy of the tenant's own: remove them, or set mode Dedicated"))]
 pub struct TenantGateway {
     /// Shared or Dedicated. Default: the class's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,7 +171,7 @@ pub struct TenantGateway {
 /// What deleting a Tenant may do.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deletion {
-    /// While true (the default), deleting the Tenant is refused, and nothing is torn down whatever happens to it.
+    /// While true, deleting the Tenant is refused, and nothing is torn down whatever happens to it. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protect: Option<bool>,
     /// What becomes of the tenant's namespaces. Default: Retain.

@@ -1,19 +1,21 @@
 //! `octroi diff`: what applying files would change in a cluster.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use kube::Client;
+use octroi_api::Tenant;
 use octroi_controller::{read_object, read_world};
 use octroi_plan::diff::{Action, Change};
 use octroi_plan::tenant::TenantPlan;
 use octroi_plan::world::World;
-use octroi_plan::{digest, tenant};
+use octroi_plan::{digest, simulate, tenant};
 use similar::TextDiff;
 
 use crate::input::Input;
-use crate::render::refusal;
+use crate::render::{MAX_ROUNDS, refusal};
 use crate::yaml;
 
 /// Prints what the operator would change in the cluster for these Tenants. Ends with 1 when there is something.
@@ -44,17 +46,37 @@ pub async fn run(args: &Args) -> Result<ExitCode> {
     Ok(if count == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn one(client: &Client, wanted: &octroi_api::Tenant, world: &World) -> Result<usize> {
-    match tenant::plan(wanted, world) {
-        TenantPlan::Keep { changes, .. } | TenantPlan::TearDown(changes) => {
-            for change in &changes.writes {
-                print(client, change, world).await?;
-            }
-            Ok(changes.writes.len())
-        }
-        TenantPlan::Reject(rejections) => bail!("{}", refusal("Tenant", wanted.metadata.name.as_deref(), &rejections)),
-        TenantPlan::Orphan => Ok(0),
+async fn one(client: &Client, wanted: &Tenant, world: &World) -> Result<usize> {
+    let changes = until_settled(wanted, world.clone())?;
+    for change in &changes {
+        print(client, change, world).await?;
     }
+    Ok(changes.len())
+}
+
+/// Every object that would be written until nothing is left to do, each once.
+fn until_settled(wanted: &Tenant, mut world: World) -> Result<Vec<Change>> {
+    let mut all: Vec<Change> = Vec::new();
+    for _ in 0..MAX_ROUNDS {
+        let (changes, desired) = match tenant::plan(wanted, &world) {
+            TenantPlan::Keep { resolved, desired, changes } => {
+                world.reserve(resolved.name.as_str(), &resolved.placement.target);
+                (changes, desired)
+            }
+            TenantPlan::TearDown(changes) => (changes, Vec::new()),
+            TenantPlan::Reject(rejections) => {
+                bail!("{}", refusal("Tenant", wanted.metadata.name.as_deref(), &rejections))
+            }
+            TenantPlan::Orphan => break,
+        };
+        if changes.writes.is_empty() {
+            break;
+        }
+        simulate::carry_out(&changes, &desired, &mut world);
+        let known: BTreeSet<_> = all.iter().map(|c| c.key.clone()).collect();
+        all.extend(changes.writes.into_iter().filter(|c| !known.contains(&c.key)));
+    }
+    Ok(all)
 }
 
 async fn print(client: &Client, change: &Change, world: &World) -> Result<()> {

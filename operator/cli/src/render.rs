@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 /// Rounds until a plan settles in a world where every write succeeds.
-const MAX_ROUNDS: usize = 8;
+pub const MAX_ROUNDS: usize = 8;
 
 /// Runs the command.
 ///

@@ -30,9 +30,6 @@ pub enum RunError {
     /// Another replica leads now: this process must not write any more.
     #[error("lost the lease: another replica may lead now, so this process ends")]
     LeaseLost,
-    /// A task ended that should not.
-    #[error("an internal task ended unexpectedly; this is a bug of Octroi")]
-    Task,
 }
 
 /// Why one reconcile is tried again.
@@ -46,6 +43,9 @@ pub enum ReconcileError {
         /// The first of them.
         first: String,
     },
+    /// Another replica may lead by now.
+    #[error("the lease was not renewed in time: nothing is written")]
+    Stale,
     /// Status or finalizer could not be written.
     #[error("cannot write {what}: {source}")]
     Own {

@@ -2,6 +2,7 @@
 //! clock from when it last saw the lease change. Clocks of different nodes are never compared, so a skewed one can neither
 //! steal the lease nor keep it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -31,6 +32,7 @@ pub struct Held {
     api: Api<Lease>,
     identity: String,
     lease: tokio::sync::Mutex<Lease>,
+    renewed: Mutex<Instant>,
 }
 
 /// Waits until this replica leads; `None` when `shutdown` comes first. A replica that stands by is ready.
@@ -50,7 +52,12 @@ pub async fn acquire(
         match attempt(&api, &config.identity, &mut seen).await {
             Ok(Some(lease)) => {
                 health.set_ready(false);
-                return Ok(Some(Held { api, identity: config.identity.clone(), lease: lease.into() }));
+                return Ok(Some(Held {
+                    api,
+                    identity: config.identity.clone(),
+                    lease: lease.into(),
+                    renewed: Instant::now().into(),
+                }));
             }
             Ok(None) => health.set_ready(true),
             Err(source) if is_first => {
@@ -122,31 +129,33 @@ fn spec(identity: &str, transitions: i32) -> LeaseSpec {
 }
 
 impl Held {
-    /// Renews the lease until `shutdown`.
-    ///
-    /// # Errors
-    /// When it is lost: taken by somebody else, or not renewed for [`DEADLINE`].
-    pub async fn keep(&self, shutdown: CancellationToken) -> Result<(), RunError> {
-        let mut renewed = Instant::now();
+    /// Renews the lease, and returns only when it is lost: taken by somebody else, or not renewed for [`DEADLINE`].
+    pub async fn keep(&self) -> RunError {
         loop {
-            tokio::select! {
-                () = sleep(PERIOD) => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
-            let left = DEADLINE.saturating_sub(renewed.elapsed());
+            sleep(PERIOD).await;
+            let left = DEADLINE.saturating_sub(self.age());
             let started = Instant::now();
             match timeout(left, self.renew()).await {
-                Ok(Ok(())) => renewed = started,
+                Ok(Ok(())) => *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = started,
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 || status.code == 404 => {
-                    return Err(RunError::LeaseLost);
+                    return RunError::LeaseLost;
                 }
                 Ok(Err(error)) => warn!(%error, "cannot renew the lease; it is tried again"),
                 Err(_) => {}
             }
-            if renewed.elapsed() >= DEADLINE {
-                return Err(RunError::LeaseLost);
+            if !self.is_current() {
+                return RunError::LeaseLost;
             }
         }
+    }
+
+    /// Whether nobody else can lead yet: asked before every write, since a process may have stood still in between.
+    pub fn is_current(&self) -> bool {
+        self.age() < DEADLINE
+    }
+
+    fn age(&self) -> Duration {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     async fn renew(&self) -> Result<(), kube::Error> {

@@ -15,6 +15,7 @@ mod health;
 mod leader;
 mod metrics;
 mod observe;
+mod proxies;
 mod reconcile;
 mod snapshot;
 mod state;
@@ -50,20 +51,29 @@ pub struct Config {
 pub async fn run(client: Client, config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let metrics = Arc::new(metrics::Metrics::default());
     let health = health::Health::default();
-    let server = tokio::spawn(health::serve(config.listen, health.clone(), Arc::clone(&metrics), shutdown.clone()));
+    let server = health::serve(config.listen, health.clone(), Arc::clone(&metrics), shutdown.clone());
+    tokio::select! {
+        Err(error) = server => Err(error),
+        outcome = lead(client, &config, metrics, health, shutdown.clone()) => outcome,
+    }
+}
 
-    let lease = leader::acquire(&client, &config, &health, &shutdown).await?;
-    let Some(lease) = lease else { return server.await.map_err(|_| RunError::Task)? };
+/// Waits for the lease, and works for as long as it is held. On `shutdown` the reconciles that run are finished first.
+async fn lead(
+    client: Client,
+    config: &Config,
+    metrics: Arc<metrics::Metrics>,
+    health: health::Health,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let Some(lease) = leader::acquire(&client, config, &health, &shutdown).await? else { return Ok(()) };
     info!(identity = config.identity, "leading");
     metrics.leader.set(1);
-
-    let work = reconcile::run(client, &config, Arc::clone(&metrics), health, shutdown.clone());
-    let outcome = tokio::select! {
-        lost = lease.keep(shutdown.clone()) => lost,
-        worked = work => worked,
-        ended = server => ended.map_err(|_| RunError::Task)?,
-    };
-    shutdown.cancel();
+    let lease = Arc::new(lease);
+    tokio::select! {
+        lost = lease.keep() => return Err(lost),
+        () = reconcile::run(client, config, Arc::clone(&lease), metrics, health, shutdown) => {}
+    }
     lease.release().await;
-    outcome
+    Ok(())
 }

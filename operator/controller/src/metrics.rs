@@ -10,7 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct WriteLabels {
-    resource: &'static str,
+    resource: String,
     verb: &'static str,
     result: &'static str,
 }
@@ -54,9 +54,9 @@ impl Metrics {
     }
 
     /// A write of any resource.
-    pub fn wrote_resource(&self, resource: &'static str, verb: &'static str, is_ok: bool) {
+    pub fn wrote_resource(&self, resource: &str, verb: &'static str, is_ok: bool) {
         let result = if is_ok { "ok" } else { "error" };
-        self.writes.get_or_create(&WriteLabels { resource, verb, result }).inc();
+        self.writes.get_or_create(&WriteLabels { resource: resource.into(), verb, result }).inc();
     }
 
     /// A reconcile of a Tenant or TenantClass.

@@ -2,6 +2,7 @@
 
 use futures::future::try_join_all;
 use gateway_api::apis::standard::gatewayclasses::GatewayClass;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use octroi_api::{Tenant, TenantClass};
@@ -9,7 +10,7 @@ use octroi_plan::world::{GatewayClassView, TenantView, World};
 use octroi_plan::{ChildKey, ChildKind};
 use serde_json::Value;
 
-use crate::{apis, observe};
+use crate::{apis, observe, proxies};
 
 /// Reads everything that a plan may depend on.
 ///
@@ -26,6 +27,9 @@ pub async fn read_world(client: &Client) -> Result<World, kube::Error> {
         }
     }
     let all = ListParams::default();
+    let of_gateways = all.clone().labels(proxies::GATEWAY_NAME_LABEL);
+    let proxies = Api::<Deployment>::all(client.clone()).list(&of_gateways).await?;
+    world.serving_proxies.extend(proxies.iter().filter(|d| proxies::serves(d)).filter_map(proxies::gateway_of));
     for class in Api::<TenantClass>::all(client.clone()).list(&all).await? {
         world.classes.insert(class.name_any(), class);
     }

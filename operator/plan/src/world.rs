@@ -7,6 +7,7 @@ use octroi_api::{GatewayMode, TenantClass, labels};
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
 use crate::kind::ChildKind;
+use crate::resolve::class::DataPlane;
 
 /// An observed object, reduced to what plans need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub struct World {
     pub gateway_classes: BTreeMap<String, GatewayClassView>,
     /// Kinds whose API is there.
     pub apis: BTreeSet<ChildKind>,
+    /// Gateways whose proxy has a pod that serves, where the data plane does not say so itself; see
+    /// [`World::is_programmed`].
+    pub serving_proxies: BTreeSet<GatewayRef>,
     objects: HashMap<ChildKey, Observed>,
     owned: HashMap<Owner, BTreeSet<ChildKey>>,
     placements: BTreeMap<String, GatewayRef>,
@@ -145,6 +149,18 @@ impl World {
             }
             _ => Noticed::Echo,
         }
+    }
+
+    /// Whether a Gateway serves. kgateway says `Programmed=True` before its proxy runs, even when its pods are refused
+    /// (seen on a build of August 2026), so there the proxy's Deployment is asked too.
+    pub fn is_programmed(&self, gateway: &GatewayRef, data_plane: DataPlane) -> bool {
+        let says_so = matches!(self.get(&gateway.key()).map(|o| &o.facts), Some(Facts::Gateway { programmed, .. }) if programmed.is_done());
+        says_so && self.has_proxy(gateway, data_plane)
+    }
+
+    /// Whether a pod of the Gateway's proxy serves, as far as the data plane leaves that open.
+    pub fn has_proxy(&self, gateway: &GatewayRef, data_plane: DataPlane) -> bool {
+        data_plane == DataPlane::EnvoyGateway || self.serving_proxies.contains(gateway)
     }
 
     /// Every key of a kind: what a fresh list must be compared with.

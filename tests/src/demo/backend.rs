@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 /// The sample backend, imported into the lab beforehand.
 const IMAGE: &str = "octroi.test/echo:dev";
 /// Both versions, the stable one first.
-pub(super) const VERSIONS: [&str; 2] = ["v1", "v2"];
+pub const VERSIONS: [&str; 2] = ["v1", "v2"];
 /// How the canary route shares its requests between them, in percent.
 const WEIGHTS: [u32; 2] = [90, 10];
 /// What the canary route serves.
-pub(super) const CANARY_PATH: &str = "/canary";
+pub const CANARY_PATH: &str = "/canary";
 /// The header that the canary route sets; the backend shows what it got.
-pub(super) const HEADER: &str = "X-Octroi-Demo";
+pub const HEADER: &str = "X-Octroi-Demo";
 
 /// Everything of one tenant, in the order of applying.
-pub(super) fn objects(namespace: &str, host: &str) -> Vec<Value> {
+pub fn objects(namespace: &str, host: &str) -> Vec<Value> {
     let mut all = Vec::new();
     for version in VERSIONS {
         all.push(deployment(namespace, version));
@@ -24,8 +24,8 @@ pub(super) fn objects(namespace: &str, host: &str) -> Vec<Value> {
     all
 }
 
-/// Fit for the strictest Pod Security profile, since the class decides which one it is.
-fn deployment(namespace: &str, version: &str) -> Value {
+/// The workload of one version, fit for the strictest Pod Security profile, since the class decides which one it is.
+pub fn deployment(namespace: &str, version: &str) -> Value {
     let name = format!("web-{version}");
     let labels = json!({"app": name});
     json!({
@@ -61,7 +61,8 @@ fn deployment(namespace: &str, version: &str) -> Value {
     })
 }
 
-fn service(namespace: &str, version: &str) -> Value {
+/// The Service of one version.
+pub fn service(namespace: &str, version: &str) -> Value {
     let name = format!("web-{version}");
     json!({
         "apiVersion": "v1", "kind": "Service",
@@ -71,7 +72,7 @@ fn service(namespace: &str, version: &str) -> Value {
 }
 
 /// The seven-line route of the README: no parentRefs, the platform's admission policy adds them.
-fn route(namespace: &str, host: &str) -> Value {
+pub fn route(namespace: &str, host: &str) -> Value {
     json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {"name": "www", "namespace": namespace},
@@ -80,7 +81,7 @@ fn route(namespace: &str, host: &str) -> Value {
 }
 
 /// A second route below the same host: a split by weight, and a request header set to the tenant's name.
-pub(super) fn canary(namespace: &str, host: &str, tenant: &str) -> Value {
+pub fn canary(namespace: &str, host: &str, tenant: &str) -> Value {
     let backends: Vec<_> = VERSIONS
         .iter()
         .zip(WEIGHTS)

@@ -25,14 +25,22 @@ pub(super) fn keep(pem: &str) -> Result<PathBuf> {
 
 /// The certificate of the authority that signs for a class, as PEM.
 pub(super) async fn authority(client: &Client, class: &str) -> Result<String> {
+    let what = || Error::kube(format!("the issuer of TenantClass {class}"));
+    let class = Api::<TenantClass>::all(client.clone()).get(class).await.map_err(what())?;
+    of_issuer(client, &class.spec.tls.issuer_ref.name).await
+}
+
+/// The certificate of the authority behind a ClusterIssuer, as PEM.
+///
+/// # Errors
+/// When the issuer is not there, or is no authority of its own and no PEM file is named instead.
+pub async fn of_issuer(client: &Client, name: &str) -> Result<String> {
     if let Some(file) = std::env::var_os(CA_SETTING) {
         return std::fs::read_to_string(&file).map_err(Error::io(format!("{CA_SETTING} ({})", file.display())));
     }
-    let what = || Error::kube(format!("the issuer of TenantClass {class}"));
-    let class = Api::<TenantClass>::all(client.clone()).get(class).await.map_err(what())?;
-    let name = class.spec.tls.issuer_ref.name;
+    let what = || Error::kube(format!("ClusterIssuer {name}"));
     let issuers = json!({"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer"});
-    let issuer: DynamicObject = strict::endpoint(client, &issuers).await?.get(&name).await.map_err(what())?;
+    let issuer: DynamicObject = strict::endpoint(client, &issuers).await?.get(name).await.map_err(what())?;
     let secret = issuer.data["spec"]["ca"]["secretName"].as_str().ok_or_else(|| Error::Missing {
         what: format!("ClusterIssuer {name} is not an authority of its own"),
         next: format!("set {CA_SETTING} to a PEM file of the authority behind it"),

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::{Error, Result};
 
@@ -18,7 +18,7 @@ const SWEEP: &str = r#"read -r _; sleep 0.2; until rm -rf "$1"; do sleep 0.2; do
 const TAIL: u64 = 2_000;
 
 /// One running program with its log.
-pub(super) struct Component {
+pub(crate) struct Component {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct Component {
 
 impl Component {
     /// Starts `program`, its output appended to `<name>.log` in `dir`.
-    pub(super) fn start(name: &'static str, program: &Path, args: &[String], dir: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, program: &Path, args: &[String], dir: &Path) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let open = |file: &Path| File::options().create(true).append(true).open(file);
         let out = open(&log).map_err(Error::io(format!("the log of {name}")))?;
@@ -44,12 +44,12 @@ impl Component {
         Ok(Self { name, child, log })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Fails when the program has ended, with the end of its log.
-    pub(super) fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         let ended = self.child.try_wait().map_err(Error::io(self.name))?;
         match ended {
             None => Ok(()),
@@ -57,8 +57,13 @@ impl Component {
         }
     }
 
+    /// How it ended; nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().map_err(Error::io(self.name))
+    }
+
     /// The end of its log.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         tail(&self.log).unwrap_or_else(|error| format!("{}: {error}", self.log.display()))
     }
 }
@@ -81,10 +86,10 @@ fn tail(log: &Path) -> std::io::Result<String> {
 }
 
 /// Removes a folder when the test process is gone.
-pub(super) struct Sweeper(Child);
+pub(crate) struct Sweeper(Child);
 
 impl Sweeper {
-    pub(super) fn of(dir: &Path) -> Result<Self> {
+    pub(crate) fn of(dir: &Path) -> Result<Self> {
         Command::new("sh")
             .args(["-c", SWEEP, "sweeper"])
             .arg(dir)

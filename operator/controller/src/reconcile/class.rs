@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use octroi_api::TenantClass;
 use octroi_plan::class::{ClassPlan, plan};
 use octroi_plan::status::{self, Failure};
 
 use super::converge::converge;
-use super::{Context, status as status_write};
+use super::{Context, finish, status as status_write};
 use crate::error::ReconcileError;
 use crate::finalizer;
 
@@ -42,7 +42,7 @@ async fn once(class: &TenantClass, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
         context.state.classes.note(stored?);
     }
-    let (plan, failures) = converge(context, |world| plan(class, world), ClassPlan::changes).await;
+    let (plan, failures) = converge(context, |world| plan(class, world), ClassPlan::changes).await?;
     if plan.releases() {
         let cleared = finalizer::clear(&api, class).await;
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
@@ -50,7 +50,7 @@ async fn once(class: &TenantClass, context: &Context) -> Result<Action, Reconcil
         return Ok(Action::await_change());
     }
     write_status(&api, class, &plan, &failures, context).await?;
-    finish(&class.name_any(), &failures, context)
+    finish(RESOURCE, &class.name_any(), &failures, context)
 }
 
 async fn write_status(
@@ -62,24 +62,7 @@ async fn write_status(
 ) -> Result<(), ReconcileError> {
     let wanted = status::class::of(class, plan, &context.state.world(), failures, Timestamp::now());
     let Some(wanted) = wanted.filter(|w| class.status.as_ref() != Some(w)) else { return Ok(()) };
-    let stored = status_write::write(api, class, &wanted).await;
-    context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
-    if let Some(stored) = stored? {
-        context.state.classes.note(stored);
-    }
     let old = class.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    context.events.on_change(&class.object_ref(&()), old, &wanted.conditions).await;
-    Ok(())
-}
-
-fn finish(name: &str, failures: &[Failure], context: &Context) -> Result<Action, ReconcileError> {
-    match failures.first() {
-        None => {
-            context.backoff.succeeded(&format!("{RESOURCE}/{name}"));
-            Ok(Action::await_change())
-        }
-        Some(first) => {
-            Err(ReconcileError::Writes { count: failures.len(), first: format!("{}: {}", first.key, first.message) })
-        }
-    }
+    let replies = &context.state.classes;
+    status_write::publish(context, api, class, &wanted, (old, &wanted.conditions), replies).await
 }

@@ -9,30 +9,37 @@ use octroi_plan::world::World;
 
 use super::Context;
 use crate::apply;
+use crate::error::ReconcileError;
 
 /// Rounds until a plan must have settled: claims, namespaces, the rest, a move, what is left over.
 const MAX_ROUNDS: usize = 6;
 
 /// Carries out a plan until nothing is left to write or a write fails, and returns the last plan and what failed.
+///
+/// # Errors
+/// When the lease ran out meanwhile.
 pub async fn converge<P>(
     context: &Context,
     plan: impl Fn(&mut World) -> P,
     changes: impl Fn(&P) -> Option<&Changes>,
-) -> (P, Vec<Failure>) {
+) -> Result<(P, Vec<Failure>), ReconcileError> {
     let mut applied = BTreeSet::new();
     let mut current = plan(&mut context.state.world());
     for _ in 0..MAX_ROUNDS {
         let Some(writes) = changes(&current).map(|c| &c.writes).filter(|w| !w.is_empty()) else { break };
         if let Some(failure) = stubborn(writes, &mut applied) {
-            return (current, vec![failure]);
+            return Ok((current, vec![failure]));
+        }
+        if !context.lease.is_current() {
+            return Err(ReconcileError::Stale);
         }
         let failures = apply::all(&context.client, writes, &context.state, &context.metrics).await;
         current = plan(&mut context.state.world());
         if !failures.is_empty() {
-            return (current, failures);
+            return Ok((current, failures));
         }
     }
-    (current, Vec::new())
+    Ok((current, Vec::new()))
 }
 
 /// An object that is applied twice in one reconcile does not keep what it is given: writing on would be a fight.

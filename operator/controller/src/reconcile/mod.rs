@@ -14,15 +14,17 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::Client;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
+use octroi_plan::status::Failure;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
-use crate::error::{ReconcileError, RunError};
+use crate::error::ReconcileError;
 use crate::health::Health;
+use crate::leader::Held;
 use crate::metrics::Metrics;
 use crate::state::State;
-use crate::{Config, discovery, triggers};
+use crate::{Config, discovery, proxies, triggers};
 
 /// Reconciles of one controller at once.
 const CONCURRENCY: u16 = 32;
@@ -34,34 +36,35 @@ pub struct Context {
     client: Client,
     state: Arc<State>,
     metrics: Arc<Metrics>,
+    lease: Arc<Held>,
     backoff: Backoff,
     events: events::Events,
 }
 
-/// Runs both controllers and all watches until `shutdown`.
-///
-/// # Errors
-/// Never today: a controller tries again for ever.
+/// Runs both controllers and all watches until `shutdown`, and finishes the reconciles that run then.
 pub async fn run(
     client: Client,
     config: &Config,
+    lease: Arc<Held>,
     metrics: Arc<Metrics>,
     health: Health,
     shutdown: CancellationToken,
-) -> Result<(), RunError> {
+) {
     let (triggers, receivers) = triggers::channel();
-    let first_lists = [discovery::NAME, sources::TENANTS, sources::CLASSES, sources::GATEWAY_CLASSES];
+    let first_lists = [discovery::NAME, sources::TENANTS, sources::CLASSES, sources::GATEWAY_CLASSES, proxies::NAME];
     let state = Arc::new(State::new(triggers, first_lists.map(Into::into)));
     let context = Arc::new(Context {
         client: client.clone(),
         state: Arc::clone(&state),
         metrics,
+        lease,
         backoff: Backoff::default(),
         events: events::Events::new(client.clone(), &config.identity),
     });
     let watches = [
         tokio::spawn(discovery::run(client.clone(), Arc::clone(&state))),
         tokio::spawn(sources::gateway_classes(client.clone(), Arc::clone(&state))),
+        tokio::spawn(proxies::run(client.clone(), Arc::clone(&state))),
     ];
     let readiness = tokio::spawn(async move {
         state.synced().await;
@@ -96,7 +99,24 @@ pub async fn run(
     tokio::join!(tenants, classes);
     readiness.abort();
     watches.iter().for_each(tokio::task::JoinHandle::abort);
-    Ok(())
+}
+
+/// What a reconcile ends with: well, or to be tried again.
+fn finish(
+    resource: &'static str,
+    name: &str,
+    failures: &[Failure],
+    context: &Context,
+) -> Result<Action, ReconcileError> {
+    match failures.first() {
+        None => {
+            context.backoff.succeeded(&format!("{resource}/{name}"));
+            Ok(Action::await_change())
+        }
+        Some(first) => {
+            Err(ReconcileError::Writes { count: failures.len(), first: format!("{}: {}", first.key, first.message) })
+        }
+    }
 }
 
 fn retry<K: kube::ResourceExt>(

@@ -155,7 +155,8 @@ fn note_gateway_class(event: Event<GatewayClass>, listing: &mut HashSet<String>,
     }
 }
 
-fn complain(kind: &str, error: &watcher::Error) {
+/// Logs that a watch broke.
+pub fn complain(kind: &str, error: &watcher::Error) {
     if is_not_found(error) {
         warn!(
             kind,

@@ -2,13 +2,16 @@
 
 use std::fmt::Debug;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Resource, ResourceExt};
 use octroi_api::labels::STATUS_MANAGER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Context;
 use crate::error::ReconcileError;
+use crate::state::Replies;
 
 #[derive(Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
@@ -25,11 +28,39 @@ struct Metadata {
     uid: Option<String>,
 }
 
+/// Writes a status that says something new, and tells of a new reason by an Event.
+///
+/// # Errors
+/// When the API server refuses, or the lease ran out.
+pub async fn publish<K, S>(
+    context: &Context,
+    api: &Api<K>,
+    object: &K,
+    status: &S,
+    conditions: (&[Condition], &[Condition]),
+    replies: &Replies<K>,
+) -> Result<(), ReconcileError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    S: Serialize + Debug,
+{
+    if !context.lease.is_current() {
+        return Err(ReconcileError::Stale);
+    }
+    let stored = write(api, object, status).await;
+    context.metrics.wrote_resource(&K::plural(&()), "patch", stored.is_ok());
+    if let Some(stored) = stored? {
+        replies.note(stored);
+    }
+    context.events.on_change(&object.object_ref(&()), conditions.0, conditions.1).await;
+    Ok(())
+}
+
 /// Writes the status; `None` when the object is gone or another one by now.
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn write<K, S>(api: &Api<K>, object: &K, status: &S) -> Result<Option<K>, ReconcileError>
+async fn write<K, S>(api: &Api<K>, object: &K, status: &S) -> Result<Option<K>, ReconcileError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
     S: Serialize + Debug,

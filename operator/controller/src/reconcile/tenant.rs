@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use octroi_api::Tenant;
 use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::placement::shard_index;
 use octroi_plan::status::{self, Failure};
 use octroi_plan::tenant::{TenantPlan, plan};
-use octroi_plan::world::{Noticed, TenantView, World};
+use octroi_plan::world::{GatewayRef, Noticed, World};
 
 use super::converge::converge;
-use super::{Context, status as status_write};
+use super::{Context, finish, status as status_write};
 use crate::error::ReconcileError;
 use crate::finalizer;
 
@@ -53,7 +53,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
     };
 
     let (plan, failures) =
-        converge(context, |world| plan_and_place(&tenant, world, context), TenantPlan::changes).await;
+        converge(context, |world| plan_and_place(&tenant, world, context), TenantPlan::changes).await?;
     context.state.set_blocked(&name, is_blocked(&plan));
     if plan.releases() {
         let cleared = finalizer::clear(&api, tenant.as_ref()).await;
@@ -62,27 +62,39 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         return Ok(Action::await_change());
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
-    finish(&name, &failures, context)
+    finish(RESOURCE, &name, &failures, context)
 }
 
 /// Plans, and keeps the place that the plan took, under one lock: two new tenants never take one last place.
 fn plan_and_place(tenant: &Tenant, world: &mut World, context: &Context) -> TenantPlan {
     let name = tenant.name_any();
     let class = name_of(tenant, world).map(ToOwned::to_owned);
-    world.tenants.insert(name.clone(), TenantView { class });
+    note_class(&name, class.as_ref(), world, context);
     let plan = plan(tenant, world);
     if let TenantPlan::Keep { resolved, .. } = &plan {
-        let class = &resolved.class.name;
-        let target = resolved.placement.target.clone();
+        let target = &resolved.placement.target;
         let before = world.placement(&name).cloned();
-        if world.reserve(&name, &target) == Noticed::Change {
-            let concerns = |gateway| shard_index(class, gateway).is_some();
-            if before.as_ref().is_some_and(concerns) || concerns(&target) {
-                context.state.triggers.class(class);
-            }
+        if world.reserve(&name, target) == Noticed::Change {
+            wake_classes_of(before.iter().chain([target]), world, context);
         }
     }
     plan
+}
+
+/// Classes count their tenants. A Tenant that was forgotten meanwhile stays so.
+fn note_class(name: &str, class: Option<&String>, world: &mut World, context: &Context) {
+    let Some(view) = world.tenants.get_mut(name).filter(|view| view.class.as_ref() != class) else { return };
+    let before = std::mem::replace(&mut view.class, class.cloned());
+    before.iter().chain(class).for_each(|name| context.state.triggers.class(name));
+}
+
+/// Classes have as many shared Gateways as tenants need.
+fn wake_classes_of<'a>(gateways: impl Iterator<Item = &'a GatewayRef>, world: &World, context: &Context) {
+    for gateway in gateways {
+        for class in world.classes.keys().filter(|class| shard_index(class, gateway).is_some()) {
+            context.state.triggers.class(class);
+        }
+    }
 }
 
 /// Whether the Tenant waits for something that belongs to others.
@@ -103,24 +115,7 @@ async fn write_status(
 ) -> Result<(), ReconcileError> {
     let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };
-    let stored = status_write::write(api, tenant, &wanted).await;
-    context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
-    if let Some(stored) = stored? {
-        context.state.tenants.note(stored);
-    }
     let old = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    context.events.on_change(&tenant.object_ref(&()), old, &wanted.conditions).await;
-    Ok(())
-}
-
-fn finish(name: &str, failures: &[Failure], context: &Context) -> Result<Action, ReconcileError> {
-    match failures.first() {
-        None => {
-            context.backoff.succeeded(&format!("{RESOURCE}/{name}"));
-            Ok(Action::await_change())
-        }
-        Some(first) => {
-            Err(ReconcileError::Writes { count: failures.len(), first: format!("{}: {}", first.key, first.message) })
-        }
-    }
+    let replies = &context.state.tenants;
+    status_write::publish(context, api, tenant, &wanted, (old, &wanted.conditions), replies).await
 }

@@ -6,7 +6,7 @@ use octroi_api::{GatewayMode, Tenant, labels};
 
 use crate::facts::Facts;
 use crate::rejection::Rejection;
-use crate::resolve::class::ResolvedClass;
+use crate::resolve::class::{DataPlane, ResolvedClass};
 use crate::world::{GatewayRef, World};
 
 /// Where a tenant's traffic enters.
@@ -67,7 +67,7 @@ pub fn resolve(
         GatewayMode::Dedicated => own.clone(),
         GatewayMode::Shared => choose_shard(name, class, world),
     };
-    settle(tenant, name, world, &own, target)
+    settle(tenant, name, class.data_plane, world, &own, target)
 }
 
 /// A tenant stays on its shard; a new one takes the first with room.
@@ -92,6 +92,7 @@ fn choose_shard(name: &TenantName, class: &ResolvedClass, world: &World) -> Gate
 fn settle(
     tenant: &Tenant,
     name: &TenantName,
+    data_plane: DataPlane,
     world: &World,
     own: &GatewayRef,
     target: GatewayRef,
@@ -112,7 +113,7 @@ fn settle(
     let consent = tenant.metadata.annotations.as_ref().and_then(|a| a.get(labels::ACCEPT_GAP));
     let waiting = if consent.map(String::as_str) != Some(target.mode().as_str()) {
         Some(Waiting::ForConsent)
-    } else if !is_programmed(&target, world) {
+    } else if !world.is_programmed(&target, data_plane) {
         Some(Waiting::ForProxy)
     } else {
         None
@@ -120,8 +121,4 @@ fn settle(
     let own_gateway = target == *own || current == *own;
     let serving = if waiting.is_some() { current } else { target.clone() };
     ResolvedPlacement { serving, target, own_gateway, waiting }
-}
-
-fn is_programmed(gateway: &GatewayRef, world: &World) -> bool {
-    matches!(world.get(&gateway.key()).map(|o| &o.facts), Some(Facts::Gateway { programmed, .. }) if programmed.is_done())
 }

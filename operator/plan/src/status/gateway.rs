@@ -47,7 +47,12 @@ fn gateway_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, S
         Some(Facts::Gateway { programmed, .. }) => Some(programmed),
         _ => None,
     };
-    obstacle_of(progress, "the data plane", Reason::NotProgrammed, &next)
+    let proxy = || {
+        let message =
+            format!("waiting for a pod of the proxy; see kubectl get deployments,pods -n {}", target.namespace);
+        (!world.has_proxy(target, tenant.class.data_plane)).then_some((Reason::Progressing, message))
+    };
+    obstacle_of(progress, "the data plane", Reason::NotProgrammed, &next).or_else(proxy)
 }
 
 fn entry_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {

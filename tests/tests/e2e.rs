@@ -1,0 +1,40 @@
+//! The end-to-end suite: what a platform's users see of Octroi, on any cluster and on both data planes.
+//!
+//! `OCTROI_E2E_GATEWAY_CLASS` names the GatewayClass, `OCTROI_E2E_KUBECONFIG` the cluster. Everything a tenant does is done
+//! as a user of that tenant. Every test has classes and Tenants of its own, named `e2e-…`, and takes them away.
+//! It must not name a kind of a data plane; where the two differ, a test asks [`octroi_tests::stage::DataPlane`].
+//!
+//! What it measured is printed: `cargo test --test e2e -- --test-threads=1 --nocapture`.
+
+#![cfg(test)]
+
+#[path = "e2e/blast.rs"]
+mod blast;
+#[path = "e2e/contract.rs"]
+mod contract;
+#[path = "e2e/deletion.rs"]
+mod deletion;
+#[path = "e2e/domain.rs"]
+mod domain;
+#[path = "e2e/moving.rs"]
+mod moving;
+#[path = "e2e/ports.rs"]
+mod ports;
+#[path = "e2e/reach.rs"]
+mod reach;
+#[path = "e2e/sample.rs"]
+mod sample;
+#[path = "e2e/timeline.rs"]
+mod timeline;
+#[path = "e2e/tls_hello.rs"]
+mod tls_hello;
+
+use octroi_tests::Result;
+use octroi_tests::stage::{self, Stage};
+
+/// A test that says what went wrong in the words of the one who wrote the error.
+async fn on_stage(theme: &str, test: impl AsyncFnOnce(&Stage) -> Result<()>) {
+    if let Err(error) = stage::run(theme, test).await {
+        panic!("{error}");
+    }
+}
