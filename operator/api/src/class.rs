@@ -143,10 +143,12 @@ pub struct ProxyService {
 
 /// Type of the Service in front of the proxies. Default: LoadBalancer.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ServiceType {
+    /// Reached inside the cluster only.
     ClusterIP,
+    /// Reached on a port of each node.
     NodePort,
+    /// Reached by a load balancer's address.
     #[default]
     LoadBalancer,
 }
@@ -253,10 +255,12 @@ pub struct ClassNamespaces {
 /// The Pod Security Standard that is enforced in every namespace of a tenant. Default: restricted.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
 pub enum PodSecurity {
+    /// Anything goes.
     Privileged,
+    /// Nothing that is known to break out of a container.
     Baseline,
+    /// As hardened as pods can be.
     #[default]
     Restricted,
 }

@@ -7,7 +7,7 @@ pub const FIELD_MANAGER: &str = "octroi";
 /// The field manager of status.
 pub const STATUS_MANAGER: &str = "octroi-status";
 
-/// Label: the Tenant an object belongs to.
+/// Label, and on namespaces also annotation: the Tenant an object belongs to.
 pub const TENANT: &str = "octroi.dev/tenant";
 /// Label: the TenantClass an object belongs to.
 pub const CLASS: &str = "octroi.dev/class";

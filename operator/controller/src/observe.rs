@@ -14,12 +14,13 @@ pub fn key(kind: ChildKind, object: &DynamicObject) -> ChildKey {
 pub fn observed(kind: ChildKind, object: &DynamicObject) -> Observed {
     // A DynamicObject came from JSON and goes back to it.
     let value = serde_json::to_value(object).unwrap_or_default();
+    let facts = facts::of(kind, &value);
     Observed {
         uid: object.uid().unwrap_or_default(),
         resource_version: object.resource_version().unwrap_or_default(),
         digest: digest::of_observed(&value),
-        owner: Owner::from_labels(object.labels()),
+        owner: Owner::of_observed(&facts, kind, object.labels(), object.annotations()),
         deleting: object.metadata.deletion_timestamp.is_some(),
-        facts: facts::of(kind, &value),
+        facts,
     }
 }

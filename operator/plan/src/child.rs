@@ -8,6 +8,7 @@ use octroi_api::labels;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::facts::Facts;
 use crate::kind::ChildKind;
 
 /// Whose an object is.
@@ -20,9 +21,19 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// The owner that an object's labels name.
-    pub fn from_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
-        let tenant = labels.get(labels::TENANT).cloned().map(Self::Tenant);
+    /// Whose an observed object is. A claim says so in its spec, which never changes. A namespace says so twice, so that a
+    /// label that somebody took off can be put back. Everything else is found again by its name.
+    pub fn of_observed(
+        facts: &Facts,
+        kind: ChildKind,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Option<Self> {
+        if let Facts::Claim { tenant, .. } = facts {
+            return Some(Self::Tenant(tenant.clone()));
+        }
+        let kept = annotations.get(labels::TENANT).filter(|_| kind == ChildKind::Namespace);
+        let tenant = labels.get(labels::TENANT).or(kept).cloned().map(Self::Tenant);
         tenant.or_else(|| labels.get(labels::CLASS).cloned().map(Self::Class))
     }
 

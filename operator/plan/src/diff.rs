@@ -72,6 +72,7 @@ pub fn of(owner: &Owner, desired: &[Child], world: &World) -> Changes {
             changes.writes.push(Change { key: child.key.clone(), action: write });
         }
     }
+    locks_first(&mut changes);
     let wanted: BTreeSet<&ChildKey> = desired.iter().map(|c| &c.key).collect();
     let mut surplus: Vec<&ChildKey> = world.owned_by(owner).filter(|k| !wanted.contains(k)).collect();
     surplus.sort_by_key(|k| std::cmp::Reverse(k.kind.stage()));
@@ -86,6 +87,15 @@ pub fn of(owner: &Owner, desired: &[Child], world: &World) -> Changes {
         }
     }
     changes
+}
+
+/// While a claim is missing, nothing else is written: a plan without that host would take its listener and its name in the
+/// certificate away, only for the next plan to bring them back.
+fn locks_first(changes: &mut Changes) {
+    let is_lock = |key: &ChildKey| key.kind.creation() == Creation::Lock;
+    if changes.missing.iter().any(is_lock) {
+        changes.writes.retain(|write| is_lock(&write.key));
+    }
 }
 
 fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> Option<Action> {
@@ -123,8 +133,9 @@ fn is_going(key: &ChildKey, world: &World) -> bool {
 /// The least that says whose it is: everything else is applied, so that it can be taken back field by field.
 fn bare(child: &Child, owner: &Owner) -> Value {
     let (label, value) = owner.label();
-    let labels = object([(label, Value::from(value))]);
-    let metadata = object([("name", Value::from(child.key.name.as_str())), ("labels", labels)]);
+    let mark = object([(label, Value::from(value))]);
+    let name = Value::from(child.key.name.as_str());
+    let metadata = object([("name", name), ("labels", mark.clone()), ("annotations", mark)]);
     object([
         ("apiVersion", child.body["apiVersion"].clone()),
         ("kind", child.body["kind"].clone()),
@@ -158,7 +169,8 @@ fn removal(key: &ChildKey, observed: &Observed, removal: RemovalOf) -> Action {
     let is_tenants_own = key.kind == ChildKind::Namespace && !key.name.starts_with(labels::GATEWAY_NAMESPACE_PREFIX);
     if is_tenants_own && removal == RemovalOf::Child {
         let gone = object([labels::TENANT, labels::ROLE, labels::MANAGED_BY].map(|label| (label, Value::Null)));
-        return Action::Release(object([("metadata", object([("labels", gone)]))]));
+        let metadata = object([("labels", gone), ("annotations", object([(labels::TENANT, Value::Null)]))]);
+        return Action::Release(object([("metadata", metadata)]));
     }
     Action::Delete(Precondition { uid: observed.uid.clone(), resource_version: observed.resource_version.clone() })
 }

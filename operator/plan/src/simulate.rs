@@ -26,15 +26,17 @@ pub fn carry_out(changes: &Changes, desired: &[Child], world: &mut World) {
 
 fn store(key: &ChildKey, body: &Value, digest: Option<u64>, world: &mut World) {
     let version = world.get(key).and_then(|o| o.resource_version.parse::<u64>().ok()).unwrap_or_default() + 1;
-    let labels = body.pointer("/metadata/labels").cloned().unwrap_or_default();
-    let owner = Owner::from_labels(&serde_json::from_value(labels).unwrap_or_default());
+    let texts =
+        |pointer| body.pointer(pointer).cloned().and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default();
+    let facts = facts::of(key.kind, body);
+    let owner = Owner::of_observed(&facts, key.kind, &texts("/metadata/labels"), &texts("/metadata/annotations"));
     let object = Observed {
         uid: format!("uid-of-{key}"),
         resource_version: version.to_string(),
         digest,
         owner,
         deleting: false,
-        facts: facts::of(key.kind, body),
+        facts,
     };
     world.observe(key.clone(), object);
 }
