@@ -51,3 +51,4 @@ generate: ## Write every generated file: CRDs and golden files
 	@cargo run -q -p octroi -- crds --output crds
 	@cargo run -q -p octroi -- crds --output charts/octroi/crds
 	@UPDATE_GOLDEN=1 cargo test -q -p octroi-tests --test golden
+	@UPDATE_DOCS=1 cargo test -q -p octroi-tests --test docs

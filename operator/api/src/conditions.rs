@@ -60,13 +60,11 @@ pub enum Reason {
     ApplyFailed,
     /// Being deleted.
     Terminating,
-    /// Deleted while protected: everything was left as it is.
-    DeletionProtected,
 }
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -80,7 +78,6 @@ impl Reason {
         Self::GapNotAccepted,
         Self::ApplyFailed,
         Self::Terminating,
-        Self::DeletionProtected,
     ];
 
     /// The word in `conditions[].reason`.
@@ -99,7 +96,6 @@ impl Reason {
             Self::GapNotAccepted => "GapNotAccepted",
             Self::ApplyFailed => "ApplyFailed",
             Self::Terminating => "Terminating",
-            Self::DeletionProtected => "DeletionProtected",
         }
     }
 }
@@ -134,4 +130,9 @@ pub fn stamp(verdicts: Vec<Verdict>, old: &[Condition], generation: i64, now: Ti
             }
         })
         .collect()
+}
+
+/// The reason of one condition, if it is there.
+pub fn reason_of(conditions: &[Condition], kind: ConditionType) -> Option<&str> {
+    conditions.iter().find(|c| c.type_ == kind.as_str()).map(|c| c.reason.as_str())
 }

@@ -1,5 +1,8 @@
 //! Metrics for Prometheus: by kind and reason, never by the name of an object.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use octroi_plan::ChildKind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -21,8 +24,17 @@ struct ReconcileLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    resource: String,
+    reason: String,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
+    /// The reason last counted for each object, so that it can be taken off the count.
+    judged: Mutex<HashMap<(&'static str, String), String>>,
+    reasons: Family<ReasonLabels, Gauge>,
     registry: Registry,
     /// 1 while this replica leads.
     pub leader: Gauge,
@@ -38,12 +50,18 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("octroi");
         let (leader, writes, reconciles) = (Gauge::default(), Family::default(), Family::default());
+        let reasons = Family::default();
+        registry.register(
+            "ready_reasons",
+            "Tenants and TenantClasses by the reason of their Ready condition",
+            reasons.clone(),
+        );
         let seconds = Histogram::new(BUCKETS);
         registry.register("leader", "1 while this replica leads", leader.clone());
         registry.register("writes", "Writes to the API server, Events and the lease apart", writes.clone());
         registry.register("reconciles", "Reconciles by result", reconciles.clone());
         registry.register_with_unit("reconcile_duration", "How long a reconcile took", Unit::Seconds, seconds.clone());
-        Self { registry, leader, writes, reconciles, seconds }
+        Self { judged: Mutex::default(), reasons, registry, leader, writes, reconciles, seconds }
     }
 }
 
@@ -57,6 +75,25 @@ impl Metrics {
     pub fn wrote_resource(&self, resource: &str, verb: &'static str, is_ok: bool) {
         let result = if is_ok { "ok" } else { "error" };
         self.writes.get_or_create(&WriteLabels { resource: resource.into(), verb, result }).inc();
+    }
+
+    /// The reason of an object's Ready condition; `None` when the object is gone.
+    pub fn judged(&self, resource: &'static str, name: &str, reason: Option<&str>) {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (resource, name.to_owned());
+        let before = match reason {
+            Some(reason) => judged.insert(key, reason.to_owned()),
+            None => judged.remove(&key),
+        };
+        let gauge = |reason: &str| {
+            self.reasons.get_or_create(&ReasonLabels { resource: resource.into(), reason: reason.into() }).clone()
+        };
+        if let Some(before) = before {
+            gauge(&before).dec();
+        }
+        if let Some(reason) = reason {
+            gauge(reason).inc();
+        }
     }
 
     /// A reconcile of a Tenant or TenantClass.

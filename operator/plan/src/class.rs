@@ -37,7 +37,9 @@ pub fn plan(class: &TenantClass, world: &World) -> ClassPlan {
     let name = class.metadata.name.clone().unwrap_or_default();
     let owner = Owner::Class(name.clone());
     if class.metadata.deletion_timestamp.is_some() {
-        if world.tenants_of(&name) > 0 {
+        // Entries outlive a Tenant that was deleted while protected.
+        let serves = world.gateways_in_use().any(|gateway| shard_index(&name, gateway).is_some());
+        if serves || world.tenants_of(&name) > 0 {
             return ClassPlan::Orphan;
         }
         return ClassPlan::TearDown(diff::teardown(&owner, false, world));
@@ -53,9 +55,9 @@ pub fn plan(class: &TenantClass, world: &World) -> ClassPlan {
     }
 }
 
-/// As many as the placements name; one before the first tenant where tenants share by default, to be there in time.
+/// As many as entries are on or are to be on; one before the first tenant where tenants share by default, to be there in time.
 fn shards(class: &ResolvedClass, world: &World) -> usize {
-    let placed = world.placements().values().filter_map(|gateway| shard_index(&class.name, gateway));
+    let placed = world.gateways_in_use().filter_map(|gateway| shard_index(&class.name, gateway));
     let first = usize::from(class.mode == GatewayMode::Shared);
     placed.map(|index| index + 1).max().unwrap_or_default().max(first)
 }

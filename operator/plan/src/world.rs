@@ -79,6 +79,7 @@ pub struct World {
     owned: HashMap<Owner, BTreeSet<ChildKey>>,
     placements: BTreeMap<String, GatewayRef>,
     claims: BTreeMap<ChildKey, (String, String)>,
+    attached: BTreeMap<ChildKey, GatewayRef>,
 }
 
 /// What an observation changed.
@@ -124,6 +125,7 @@ impl World {
         {
             // A reservation is newer than what the entry says while a move is under way.
             let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
+            self.attached.insert(key.clone(), gateway.clone());
             self.placements.entry(tenant.clone()).or_insert(gateway);
         }
         if let Some(owner) = object.owner.clone() {
@@ -140,6 +142,7 @@ impl World {
                 self.unlink(key);
                 let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
+                self.attached.remove(key);
                 if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner)
                     && !self.tenants.contains_key(&tenant)
                 {
@@ -196,6 +199,11 @@ impl World {
     /// Every claimed host and its owner.
     pub fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
         self.claims.values().map(|(host, tenant)| (host.as_str(), tenant.as_str()))
+    }
+
+    /// Every Gateway that an entry is on or is to be on: none of them may go.
+    pub fn gateways_in_use(&self) -> impl Iterator<Item = &GatewayRef> {
+        self.placements.values().chain(self.attached.values())
     }
 
     /// How many tenants use a class.

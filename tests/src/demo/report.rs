@@ -50,7 +50,7 @@ impl Report {
         let Some(first) = self.served.first() else { return Ok(()) };
         write!(
             f,
-            "Try: {} · kubectl get tenants · octroi render -f examples/tenants/{}.yaml · curl --cacert {} --resolve {}:{} {}",
+            "Try: {} · kubectl get tenants · octroi render -f examples/classes -f examples/tenants/{}.yaml · curl --cacert {} --resolve {}:{} {}",
             self.shell_line,
             first.name,
             first.authority.display(),

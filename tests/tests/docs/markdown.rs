@@ -17,6 +17,8 @@ pub struct Fence {
     pub language: String,
     pub text: String,
     pub line: usize,
+    /// Blanks before it, as in a list.
+    indent: String,
 }
 
 /// Where the workspace is.
@@ -73,15 +75,17 @@ impl Page {
         let mut open: Option<Fence> = None;
         let mut before = "";
         for (index, line) in self.text.lines().enumerate() {
-            match (&mut open, line.strip_prefix("```")) {
+            match (&mut open, line.trim_start().strip_prefix("```")) {
                 (None, Some(language)) => {
                     let marker = before.strip_prefix("<!-- examples/").and_then(|rest| rest.strip_suffix(" -->"));
                     let marker = marker.map(|name| format!("examples/{name}"));
-                    open = Some(Fence { marker, language: language.into(), text: String::new(), line: index + 1 });
+                    let indent = line.chars().take_while(|c| *c == ' ').collect();
+                    open =
+                        Some(Fence { marker, language: language.into(), text: String::new(), line: index + 1, indent });
                 }
                 (Some(_), Some(_)) => found.extend(open.take()),
                 (Some(fence), None) => {
-                    fence.text.push_str(line);
+                    fence.text.push_str(line.strip_prefix(&fence.indent).unwrap_or(line));
                     fence.text.push('\n');
                 }
                 (None, None) => {}
@@ -98,7 +102,7 @@ impl Page {
     fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let mut inside = false;
         self.text.lines().enumerate().filter_map(move |(index, line)| {
-            let is_fence = line.starts_with("```");
+            let is_fence = line.trim_start().starts_with("```");
             inside ^= is_fence;
             (!inside && !is_fence).then_some((index + 1, line))
         })

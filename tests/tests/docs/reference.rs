@@ -198,7 +198,6 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::GapNotAccepted => "A move to another Gateway waits for the annotation that accepts the gap.",
         Reason::ApplyFailed => "The API server refused a write of the operator, or did not answer.",
         Reason::Terminating => "Being deleted, or waiting for something that is.",
-        Reason::DeletionProtected => "Kept for a Tenant that is deleted while protected. No condition has it today.",
     }
 }
 
@@ -206,11 +205,12 @@ fn names() -> String {
     let rows = [
         ("label", labels::TENANT, "every object of a tenant; its namespaces too", "Octroi"),
         (
-            "label",
-            labels::CLASS,
-            "every object of a class; on `gw-<tenant>`, the class whose Gateways take its entry",
+            "annotation",
+            labels::TENANT,
+            "namespaces of a tenant, so that a label that was taken off is put back",
             "Octroi",
         ),
+        ("label", labels::CLASS, "every object of a class", "Octroi"),
         ("label", labels::ROLE, "namespaces: `gateway` on `gw-<tenant>`, `tenant` on the tenant's own", "Octroi"),
         ("label", labels::MANAGED_BY, "every object that Octroi keeps: `octroi`. The watches select by it", "Octroi"),
         (

@@ -28,7 +28,7 @@ fn rights(template: &str, role: &str) -> Rights {
     let start = format!("{{{{- define \"octroi.rules.{role}\" -}}}}");
     let body = template.split_once(&start).and_then(|(_, rest)| rest.split_once("{{- end -}}"));
     let (body, _) = body.unwrap_or_else(|| panic!("the chart has no rules for {role}"));
-    let own: String = body.lines().filter(|line| !line.starts_with("{{")).map(|line| format!("{line}\n")).collect();
+    let own = body.lines().filter(|line| !line.starts_with("{{")).collect::<Vec<_>>().join("\n");
     let rules = manifest::parse(&own).unwrap().remove(0).object;
     let mut found = Rights::new();
     for rule in rules.as_array().unwrap() {

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 use octroi_api::TenantClass;
+use octroi_api::conditions::{ConditionType, reason_of};
 use octroi_plan::class::{ClassPlan, plan};
 use octroi_plan::status::{self, Failure};
 
@@ -47,6 +48,7 @@ async fn once(class: &TenantClass, context: &Context) -> Result<Action, Reconcil
         let cleared = finalizer::clear(&api, class).await;
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
+        context.metrics.judged(RESOURCE, &class.name_any(), None);
         return Ok(Action::await_change());
     }
     write_status(&api, class, &plan, &failures, context).await?;
@@ -61,6 +63,8 @@ async fn write_status(
     context: &Context,
 ) -> Result<(), ReconcileError> {
     let wanted = status::class::of(class, plan, &context.state.world(), failures, Timestamp::now());
+    let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
+    context.metrics.judged(RESOURCE, &class.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| class.status.as_ref() != Some(w)) else { return Ok(()) };
     let old = class.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     let replies = &context.state.classes;

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use octroi_api::conditions::{ConditionType, Reason};
+use octroi_api::conditions::{ConditionType, Reason, reason_of};
 use tracing::warn;
 
 /// Publishes Events.
@@ -24,16 +24,15 @@ impl Events {
 
     /// Publishes an Event if the reason of `Ready` is another than before.
     pub async fn on_change(&self, reference: &ObjectReference, old: &[Condition], new: &[Condition]) {
-        let of = |all: &[Condition]| all.iter().find(|c| c.type_ == ConditionType::Ready.as_str()).cloned();
-        let Some(ready) = of(new) else { return };
-        if of(old).is_some_and(|o| o.reason == ready.reason) {
+        let Some(ready) = new.iter().find(|c| c.type_ == ConditionType::Ready.as_str()) else { return };
+        if reason_of(old, ConditionType::Ready) == Some(ready.reason.as_str()) {
             return;
         }
         let is_normal =
             [Reason::Ready, Reason::Progressing, Reason::Terminating].iter().any(|r| r.as_str() == ready.reason);
         let event = Event {
             type_: if is_normal { EventType::Normal } else { EventType::Warning },
-            reason: ready.reason,
+            reason: ready.reason.clone(),
             note: Some(ready.message.chars().take(MAX_NOTE).collect()),
             action: "Reconcile".into(),
             secondary: None,

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 use octroi_api::Tenant;
+use octroi_api::conditions::{ConditionType, reason_of};
 use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::placement::shard_index;
@@ -59,6 +60,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         let cleared = finalizer::clear(&api, tenant.as_ref()).await;
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
+        context.metrics.judged(RESOURCE, &tenant.name_any(), None);
         return Ok(Action::await_change());
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
@@ -114,6 +116,8 @@ async fn write_status(
     context: &Context,
 ) -> Result<(), ReconcileError> {
     let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
+    let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
+    context.metrics.judged(RESOURCE, &tenant.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };
     let old = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     let replies = &context.state.tenants;

@@ -1,5 +1,5 @@
-//! What every host of a tenant gets at the edge, attached to its entry so that no route can take it away: TLS settings
-//! and HSTS, in the words of each data plane.
+//! What every host of a tenant gets at the edge, attached to its entry: TLS settings, which no route can take away, and
+//! HSTS, which on kgateway a route can (it has no response header modifier on listeners).
 
 use std::collections::BTreeMap;
 
