@@ -1,6 +1,6 @@
 //! Plays the controllers that a light lab has not: it judges Gateways, ListenerSets and Certificates as an honest data
 //! plane and cert-manager would. Only what exists, only for the generation it saw, an entry only while its Gateway serves.
-//! A test can have it hold back, or fail.
+//! For a Gateway of kgateway it keeps the proxy's Deployment too. A test can have it hold back, or fail.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, select_all};
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::ApiResource;
 use kube::runtime::watcher;
@@ -35,16 +35,19 @@ pub enum Part {
     Gateway,
     ListenerSet,
     Certificate,
+    /// The proxy of a Gateway of kgateway, by the Gateway's name.
+    Proxy,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Gateway, Self::ListenerSet, Self::Certificate];
+    const WATCHED: [Self; 3] = [Self::Gateway, Self::ListenerSet, Self::Certificate];
 
     fn resource(self) -> ApiResource {
         let (group, kind, plural) = match self {
             Self::Gateway => ("gateway.networking.k8s.io", "Gateway", "gateways"),
             Self::ListenerSet => ("gateway.networking.k8s.io", "ListenerSet", "listenersets"),
             Self::Certificate => ("cert-manager.io", "Certificate", "certificates"),
+            Self::Proxy => ("apps", "Deployment", "deployments"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural)
     }
@@ -69,6 +72,13 @@ struct Shared {
     orders: Orders,
     changed: Notify,
     stop: CancellationToken,
+}
+
+impl Shared {
+    fn order(&self, key: &(Part, String, String)) -> Order {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.get(key).cloned().unwrap_or_default()
+    }
 }
 
 /// The player, on a thread of its own, so that tests of several runtimes can share it. It ends when dropped.
@@ -119,8 +129,8 @@ impl Drop for Player {
 type Seen = BTreeMap<(Part, String, String), DynamicObject>;
 
 async fn play(client: Client, shared: &Shared) {
-    let mut events = select_all(Part::ALL.map(|part| watch(client.clone(), part)));
-    let mut seen = Seen::new();
+    let mut events = select_all(Part::WATCHED.map(|part| watch(client.clone(), part)));
+    let (mut seen, mut proxies) = (Seen::new(), Proxies::new());
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => return,
@@ -131,7 +141,54 @@ async fn play(client: Client, shared: &Shared) {
             },
         }
         judge_all(&client, shared, &mut seen).await;
+        keep_proxies(&client, shared, &seen, &mut proxies).await;
     }
+}
+
+/// Proxies that were made, and the uid of the Gateway of each.
+type Proxies = BTreeMap<(String, String), String>;
+
+/// A proxy for each Gateway of kgateway that exists; none for one that does not.
+async fn keep_proxies(client: &Client, shared: &Shared, seen: &Seen, proxies: &mut Proxies) {
+    let mut wanted = Proxies::new();
+    for ((part, namespace, name), gateway) in seen {
+        let class = gateway.data["spec"]["gatewayClassName"].as_str().unwrap_or_default();
+        let order = shared.order(&(Part::Proxy, namespace.clone(), name.clone()));
+        if *part == Part::Gateway && class.contains("kgateway") && order == Order::Serve {
+            wanted.insert((namespace.clone(), name.clone()), gateway.uid().unwrap_or_default());
+        }
+    }
+    let api =
+        |namespace: &str| Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &Part::Proxy.resource());
+    // Whatever fails here is tried again at the next event, or its namespace is gone and the proxy with it.
+    for (namespace, name) in proxies.keys().filter(|key| wanted.get(*key) != proxies.get(*key)) {
+        let _ = api(namespace).delete(name, &DeleteParams::default()).await;
+    }
+    proxies.retain(|key, uid| wanted.get(key) == Some(uid));
+    for (key, uid) in wanted {
+        if proxies.contains_key(&key) {
+            continue;
+        }
+        let params = PatchParams::apply("player").force();
+        let proxy = Patch::Apply(proxy(&key.1));
+        let made = api(&key.0).patch(&key.1, &params, &proxy).await;
+        if made.is_ok() && api(&key.0).patch_status(&key.1, &params, &proxy).await.is_ok() {
+            proxies.insert(key, uid);
+        }
+    }
+}
+
+/// The Deployment of a proxy, one pod of it available.
+fn proxy(gateway: &str) -> Value {
+    let labels = json!({"gateway.networking.k8s.io/gateway-name": gateway});
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": gateway, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "proxy", "image": "proxy"}]}},
+        },
+        "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1},
+    })
 }
 
 fn watch(client: Client, part: Part) -> BoxStream<'static, (Part, Event<DynamicObject>)> {
@@ -159,10 +216,7 @@ fn note(part: Part, event: Event<DynamicObject>, seen: &mut Seen) {
 async fn judge_all(client: &Client, shared: &Shared, seen: &mut Seen) {
     let keys: Vec<_> = seen.keys().cloned().collect();
     for key in keys {
-        let order = {
-            let orders = shared.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            orders.get(&key).cloned().unwrap_or_default()
-        };
+        let order = shared.order(&key);
         let Some(object) = seen.get(&key) else { continue };
         let Some(status) = verdict(key.0, object, &order, seen).filter(|status| !says(object, status)) else {
             continue;
@@ -189,7 +243,7 @@ fn verdict(part: Part, object: &DynamicObject, order: &Order, seen: &Seen) -> Op
     };
     let good = |kind: &str| condition(kind, "True", kind, "by the player");
     match (part, order) {
-        (_, Order::Hold) => None,
+        (_, Order::Hold) | (Part::Proxy, _) => None,
         (Part::Gateway, Order::Serve) => Some(json!({
             "conditions": [good("Accepted"), good("Programmed")],
             "addresses": [{"type": "IPAddress", "value": ADDRESS}],

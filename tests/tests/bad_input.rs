@@ -12,6 +12,7 @@ use std::path::Path;
 use futures::{StreamExt as _, stream};
 use kube::Client;
 use kube::api::{Patch, PatchParams};
+use octroi_api::names::{Hostname, MAX_NAME, NameError, TenantName};
 use octroi_tests::crds::{self, Project};
 use octroi_tests::light::LightLab;
 use octroi_tests::{manifest, strict};
@@ -22,8 +23,11 @@ use tokio::sync::OnceCell;
 /// What the issue asks for at least.
 const FEWEST: usize = 60;
 const AT_ONCE: usize = 4;
-/// What no user should have to read: the API server's words where a rule has no message of its own.
-const NEVER: [&str; 4] = ["failed rule", "no such key", "in body should match", "exceeds budget"];
+/// What no user should have to read: the API server's words where a rule has no message of its own, and a value that is
+/// offered and refused.
+const NEVER: [&str; 5] = ["failed rule", "no such key", "in body should match", "exceeds budget", "\"null\""];
+/// Longest host that the schema lets pass; the operator's own bound is wider.
+const MAX_HOST: usize = 200;
 
 #[tokio::test]
 async fn wrong_tenants_are_refused_and_near_misses_accepted() {
@@ -47,6 +51,49 @@ fn there_are_enough_cases_and_each_expects_a_field_and_a_next_step() {
     for case in tables.iter().flat_map(|table| &table.accepted) {
         assert!(case.says.is_empty(), "'{}' is accepted and expects a message", case.case);
     }
+}
+
+/// The rules stand twice, in CEL and in Rust: what the API server takes, the operator must be able to parse, and a host
+/// that one of them refuses, the other refuses too.
+#[test]
+fn the_api_server_and_the_operator_read_names_alike() {
+    for (file_name, refused_for) in [("tenants.yaml", "spec.domains[0].host"), ("classes.yaml", "spec.baseDomain")] {
+        let table = table::read(&file(file_name));
+        for (index, case) in table.accepted.iter().enumerate() {
+            for (field, error) in unparsed(&table.object(case, index)) {
+                panic!("'{}' is accepted, and the operator cannot read its {field}: {error}", case.case);
+            }
+        }
+        let one_host = |case: &&Case| case.says.first().is_some_and(|field| field == refused_for) && case.was.is_none();
+        for case in table.refused.iter().filter(one_host) {
+            let object = table.object(case, 0);
+            let too_long = object.to_string().len() > MAX_HOST;
+            let missing = object["spec"]["baseDomain"].is_null() && file_name == "classes.yaml";
+            assert!(too_long || missing || !unparsed(&object).is_empty(), "'{}' is refused, and parsed", case.case);
+        }
+    }
+}
+
+/// The names in an object that the operator's own parsers refuse.
+fn unparsed(object: &Value) -> Vec<(String, NameError)> {
+    let name = manifest::name(object);
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let list = |key: &str| object["spec"][key].as_array().cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    if manifest::kind(object) == "TenantClass" {
+        // The longest name a tenant can have, and its wildcard host.
+        let host = format!("*.{}.{}", "a".repeat(MAX_NAME), text(&object["spec"], "baseDomain"));
+        found.extend(Hostname::parse(&host).err().map(|error| ("baseDomain".to_owned(), error)));
+        return found;
+    }
+    found.extend(TenantName::parse(name).err().map(|error| ("name".to_owned(), error)));
+    for namespace in list("namespaces") {
+        found.extend(TenantName::parse(&text(&namespace, "name")).err().map(|error| ("namespace".to_owned(), error)));
+    }
+    for domain in list("domains") {
+        found.extend(Hostname::parse(&text(&domain, "host")).err().map(|error| ("host".to_owned(), error)));
+    }
+    found
 }
 
 async fn check(name: &str) {

@@ -16,6 +16,8 @@ mod drift;
 mod history;
 #[path = "operator/idle.rs"]
 mod idle;
+#[path = "operator/intruders.rs"]
+mod intruders;
 #[path = "operator/leader.rs"]
 mod leader;
 #[path = "operator/optional_apis.rs"]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use kube::Client;
+use kube::api::Api;
+use kube::{Client, ResourceExt};
 use octroi_api::Tenant;
 use octroi_controller::{read_object, read_world};
 use octroi_plan::diff::{Action, Change};
@@ -40,10 +41,17 @@ pub async fn run(args: &Args) -> Result<ExitCode> {
     input.add_to(&mut world);
     let mut count = 0;
     for wanted in &input.tenants {
-        count += one(&client, wanted, &world).await?;
+        count += one(&client, &with_status(&client, wanted).await?, &world).await?;
     }
     println!("{count} changes");
     Ok(if count == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A file has no status; the class in force is kept there.
+async fn with_status(client: &Client, wanted: &Tenant) -> Result<Tenant> {
+    let api: Api<Tenant> = Api::all(client.clone());
+    let live = api.get_opt(&wanted.name_any()).await.context("cannot read the Tenant in the cluster")?;
+    Ok(Tenant { status: live.and_then(|t| t.status), ..wanted.clone() })
 }
 
 async fn one(client: &Client, wanted: &Tenant, world: &World) -> Result<usize> {

@@ -84,7 +84,7 @@ async fn break_routes(bad: &Guest<'_>) -> Result<()> {
         match bad.developer.apply(&route).await {
             Ok(_) => {}
             Err(error) if matches!(error.code(), Some(403 | 422)) => {
-                println!("{name}: refused: {}", error.api_message())
+                println!("{name}: refused: {}", error.api_message());
             }
             Err(error) => return Err(error),
         }

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use octroi_tests::Result;
 use octroi_tests::probe::rate::{Connections, counted};
 use octroi_tests::probe::{Ask, Outcome};
-use octroi_tests::stage::{Guest, LIMIT, Stage, until};
+use octroi_tests::stage::{Guest, LIMIT, Stage};
 use serde_json::{Value, json};
 
 use crate::on_stage;
 use crate::sample;
-use crate::timeline::{Line, Running, seconds};
+use crate::timeline::{Line, Running, answers_steadily, seconds};
 
 const PER_SECOND: u32 = 50;
 /// What A's route answers with, and B's: the code tells who it was.
@@ -87,17 +87,11 @@ async fn moves(stage: &Stage, a: &mut Guest<'_>, b: &Guest<'_>, host: &str) -> R
     let asked = if same_address { &asks[..1] } else { &asks[..] };
     let running: Vec<_> =
         asked.iter().map(|ask| Running::start(&stage.probe, ask, PER_SECOND, Connections::Fresh)).collect();
-    let enough = |code| {
-        let ask = &asks[1];
-        until("the host answers steadily", LIMIT, async move || {
-            let outcome = Outcome::of(&stage.probe.ask(ask).await);
-            Ok(if outcome == Outcome::Code(code) { Ok(()) } else { Err(outcome) })
-        })
-    };
     let moved = SystemTime::now();
     a.change(|spec| spec["domains"] = json!([])).await?;
-    enough(CODES[1]).await?;
+    stage.probe.until_status(&asks[1], CODES[1], LIMIT).await?;
     b.ready().await?;
+    answers_steadily(&stage.probe, &asks[1], CODES[1]).await;
     let mut lines = Vec::new();
     for run in running {
         lines.push(run.stop().await);

@@ -5,22 +5,19 @@ use std::time::{Duration, SystemTime};
 
 use kube::api::DynamicObject;
 use octroi_tests::probe::rate::{Connections, counted};
-use octroi_tests::probe::{Ask, Outcome, Probe};
+use octroi_tests::probe::{Ask, Outcome};
 use octroi_tests::stage::{Guest, LIMIT, Stage, resolve, until};
 use octroi_tests::{Error, Result};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::on_stage;
 use crate::sample;
-use crate::timeline::{Line, Running, seconds, shown};
+use crate::timeline::{Line, Running, answers_steadily, seconds, shown};
 
 const ACCEPT_GAP: &str = "octroi.dev/accept-gap";
 const PER_SECOND: u32 = 100;
 /// Of the runs that use their connections again: what they see does not depend on their rate.
 const KEPT_PER_SECOND: u32 = 20;
-/// For as long both addresses are watched after the new one answers.
-const AFTERWARDS: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_waits_for_consent_and_for_the_new_proxy_and_touches_no_route() {
@@ -128,7 +125,7 @@ async fn moves(stage: &Stage, guest: &mut Guest<'_>, mode: &str, case: &str) -> 
     .await?;
     stage.probe.until_status(&new, 200, LIMIT).await?;
     guest.ready().await?;
-    still_answers(&stage.probe, &new).await?;
+    answers_steadily(&stage.probe, &new, 200).await;
     let lines = [fresh.stop().await, kept.stop().await, on_new.stop().await];
     report(&format!("{case}: to {mode}"), said, ready, attached, &lines);
 
@@ -143,15 +140,6 @@ async fn moves(stage: &Stage, guest: &mut Guest<'_>, mode: &str, case: &str) -> 
 
 /// How late what is polled here may be seen, on a busy machine.
 const POLLED: Duration = Duration::from_millis(300);
-
-async fn still_answers(probe: &Probe, ask: &Ask) -> Result<()> {
-    let end = Instant::now() + AFTERWARDS;
-    while Instant::now() < end {
-        let outcome = Outcome::of(&probe.ask(ask).await);
-        assert_eq!(outcome, Outcome::Code(200), "the new address stopped answering");
-    }
-    Ok::<(), Error>(())
-}
 
 fn report(case: &str, said: SystemTime, ready: SystemTime, attached: SystemTime, lines: &[Line; 3]) {
     let [fresh, kept, new] = lines;

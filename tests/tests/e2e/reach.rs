@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use futures::{StreamExt as _, stream};
 use octroi_tests::demo::backend::{self, CANARY_PATH, HEADER, VERSIONS};
 use octroi_tests::probe::{Ask, Outcome, Probe, rate};
-use octroi_tests::stage::{DataPlane, Guest, LIMIT, Stage, until};
+use octroi_tests::stage::{Guest, LIMIT, Stage, until};
 use octroi_tests::{Error, Result};
 use serde_json::json;
 
@@ -124,11 +124,7 @@ async fn keeps_hsts(stage: &Stage, guest: &Guest<'_>, policy: &str) -> Result<()
         let waited = stage.probe.until_status(&guest.ask(&host, path).await?, 200, LIMIT).await?;
         let header = seen(&waited.answer);
         println!("{}: a route that would {path} HSTS: {header:?}", guest.name);
-        match stage.plane {
-            DataPlane::EnvoyGateway => assert_eq!(header.as_deref(), Some(policy), "{path}"),
-            // A known limit: its header policy is applied before the route's own.
-            DataPlane::Kgateway => assert_ne!(header.as_deref(), Some(policy), "{path}: the limit is gone; say so"),
-        }
+        assert_eq!(header.as_deref(), Some(policy), "a route that would {path} it");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Runs of a constant rate beside each other, on one clock.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use octroi_tests::probe::rate::{self, Connections, Run};
 use octroi_tests::probe::{Ask, Outcome, Probe};
@@ -10,6 +10,20 @@ use tokio_util::sync::CancellationToken;
 
 /// No run lasts longer, whatever happens to its test.
 const LONGEST: Duration = Duration::from_mins(4);
+
+/// Less than the second after which a lost SYN is sent again: a request tells of the moment it was sent in.
+const PATIENCE: Duration = Duration::from_millis(950);
+/// For as long it is watched that what answers goes on to.
+const STEADILY: Duration = Duration::from_secs(3);
+
+/// Asks on and on for a while; every answer must have this code.
+pub async fn answers_steadily(probe: &Probe, ask: &Ask, code: u16) {
+    let end = Instant::now() + STEADILY;
+    while Instant::now() < end {
+        let outcome = Outcome::of(&probe.ask(ask).await);
+        assert_eq!(outcome, Outcome::Code(code), "it answered, and no longer does");
+    }
+}
 
 /// A run under way.
 pub struct Running {
@@ -21,8 +35,7 @@ impl Running {
     /// Starts asking.
     pub fn start(probe: &Probe, ask: &Ask, per_second: u32, connections: Connections) -> Self {
         let stop = CancellationToken::new();
-        // A visitor who hears nothing for so long has gone: it bounds the end of a run.
-        let (probe, ask, token) = (probe.clone().timeout(Duration::from_secs(2)), ask.clone(), stop.clone());
+        let (probe, ask, token) = (probe.clone().timeout(PATIENCE), ask.clone(), stop.clone());
         let run = async move { rate::run(&probe, &ask, per_second, connections, LONGEST, &token).await };
         Self { stop, run: tokio::spawn(run) }
     }

@@ -6,7 +6,9 @@ use octroi_tests::player::{Order, Part};
 use serde_json::{Value, json};
 
 use crate::history::{History, Scene};
-use crate::world::{CLAIM, ENTRY, NAMESPACE, TENANT, World, apply, class, condition, delete, eventually, tenant};
+use crate::world::{
+    CLAIM, ENTRY, NAMESPACE, TENANT, World, apply, class, condition, delete, eventually, patch, tenant,
+};
 
 fn hosts(listeners: &DynamicObject) -> Vec<String> {
     let all = listeners.data["spec"]["listeners"].as_array().cloned().unwrap_or_default();
@@ -109,7 +111,8 @@ async fn two_that_ask_at_once_are_one_owner_and_one_refusal() {
     let loser = if owner == "race-a" { "race-b" } else { "race-a" };
     world.ready(&client, &[&owner]).await;
     world.says(&client, TENANT, loser, "Ready", "False", "HostTaken").await;
-    // The owner goes for good, and what it held is free.
+    // The owner goes for good, and what it held is free; also when somebody took the labels off its claim.
+    patch(&CLAIM.all(&client), HOST, &json!({"metadata": {"labels": null}})).await;
     delete(&TENANT.all(&client), &owner).await;
     world.ready(&client, &[loser]).await;
 }
@@ -158,17 +161,17 @@ async fn a_restore_in_reverse_order_gives_the_same_owners() {
             )
         })
         .collect();
-    for wanted in &tenants {
-        apply(&client, wanted).await;
-    }
-    world.says(&client, TENANT, "back-b", "Ready", "False", "HostTaken").await;
-    world.says(&client, TENANT, "back-c", "Ready", "False", "HostTaken").await;
+    apply(&client, &tenants[0]).await;
     world.ready(&client, &["back-a"]).await;
+    for (name, wanted) in [("back-b", &tenants[1]), ("back-c", &tenants[2])] {
+        apply(&client, wanted).await;
+        world.says(&client, TENANT, name, "Ready", "False", "HostTaken").await;
+    }
     let before = owners(&client).await;
 
     // What a backup holds of the claims, and what it restores first.
     let claims = CLAIM.all(&client).list(&ListParams::default()).await.unwrap().items;
-    let ours: Vec<_> = claims.into_iter().filter(|claim| is_back(claim)).collect();
+    let ours: Vec<_> = claims.into_iter().filter(is_back).collect();
     for name in ["back-a", "back-b", "back-c"] {
         delete(&TENANT.all(&client), name).await;
         eventually("the Tenant is gone", async || match TENANT.all(&client).get_opt(name).await.unwrap() {

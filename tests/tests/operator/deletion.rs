@@ -14,7 +14,7 @@ use crate::world::{
 
 async fn is_gone(client: &Client, kind: Kind, name: &str) {
     let api = kind.all(client);
-    eventually(&format!("{} {name} is gone", kind.kind), async || match api.get_opt(name).await {
+    eventually(&format!("{} {name} is gone", kind.name), async || match api.get_opt(name).await {
         Ok(None) => Ok(()),
         Ok(Some(still)) => Err(serde_json::to_string(&still).unwrap()),
         Err(error) => Err(error.to_string()),
@@ -40,7 +40,7 @@ async fn a_protected_tenant_goes_alone_and_one_of_its_name_takes_everything_back
         delete(&TENANT.all(&client), name).await;
         is_gone(&client, TENANT, name).await;
         // The operator has taken note, for the class counts it no more.
-        let count = if *name == "keep-a" { 0 } else { 1 };
+        let count = i64::from(*name == "keep-b");
         tenants_of(world, &client, "keep", count).await;
         assert_eq!(identities(&owned(&client, &label).await), before);
 
@@ -91,9 +91,16 @@ async fn an_unprotected_tenant_goes_with_its_entry_first_and_its_claims_last() {
             if let Some(left) = left {
                 assert!(left.labels().keys().all(|key| !key.contains("octroi.dev")), "{:?}", left.labels());
                 assert!(!left.labels().contains_key("app.kubernetes.io/managed-by"), "{:?}", left.labels());
+                assert!(left.annotations().keys().all(|key| !key.contains("octroi")), "{:?}", left.annotations());
             }
         }
     }
+    // A name that is free again serves again, whatever late word there is of the one before.
+    let again = json!({"gateway": {"mode": "Dedicated"}, "namespaces": [{"name": "gone-b-one"}],
+        "domains": [{"host": "gone-b.example"}]});
+    apply(&client, &tenant("gone-b", "gone", &again)).await;
+    world.ready(&client, &["gone-b"]).await;
+
     // What was retained holds somebody's data: no new Tenant gets at it.
     let again = json!({"namespaces": [{"name": "gone-a-one"}, {"name": "gone-a-two"}]});
     apply(&client, &tenant("gone-a", "gone", &again)).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::world::{
     CERTIFICATE, CLAIM, CLIENT_POLICY, CONFIG_MAP, ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind,
     NAMESPACE, PARAMETERS, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned,
-    tenant, within,
+    patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ fn edit(kind: Kind) -> (&'static str, Value) {
         CLIENT_POLICY => ("/spec/tls/minVersion", json!("1.0")),
         TRAFFIC_POLICY => ("/spec/headerModifiers/response/set/0/value", json!("max-age=0")),
         ENTRY => ("/spec/listeners/0/hostname", json!("evil.example")),
-        other => panic!("{} is not edited", other.kind),
+        other => panic!("{} is not edited", other.name),
     }
 }
 
@@ -113,6 +113,9 @@ async fn bring_back(world: &World, client: &Client, subject: &Subject, damage: D
         // The one takes its time, see below; the other is refused by the API server.
         return Ok(Duration::ZERO);
     }
+    if subject.kind == CLAIM && damage == Damage::Strip {
+        return no_matter(world, client, subject).await;
+    }
     let before = counts(world).await;
     let uid = do_damage(&api, subject, damage).await;
     let since = Instant::now();
@@ -133,6 +136,19 @@ async fn bring_back(world: &World, client: &Client, subject: &Subject, damage: D
     let writes = difference(&before, &counts(world).await);
     let wanted = BTreeMap::from([(subject.kind.plural.to_owned(), 1)]);
     if writes == wanted { Ok(took) } else { Err(format!("took these writes: {writes:?}")) }
+}
+
+/// Whose a claim is stands in its spec, which cannot change: its labels are for people.
+async fn no_matter(world: &World, client: &Client, subject: &Subject) -> Result<Duration, String> {
+    let before = counts(world).await;
+    do_damage(&CLAIM.all(client), subject, Damage::Strip).await;
+    // Something that makes the operator look at the tenant again.
+    let tenant = subject.object.labels()["octroi.dev/tenant"].clone();
+    let contact = json!({"spec": {"contact": {"team": "Labels"}}});
+    patch(&crate::world::TENANT.all(client), &tenant, &contact).await;
+    settled(world, client).await;
+    let writes = difference(&before, &counts(world).await);
+    if writes.is_empty() { Ok(Duration::ZERO) } else { Err(format!("took these writes: {writes:?}")) }
 }
 
 async fn do_damage(api: &Api<DynamicObject>, subject: &Subject, damage: Damage) -> Option<String> {
@@ -180,7 +196,7 @@ fn body(subject: &Subject) -> Value {
 }
 
 fn title(subject: &Subject) -> String {
-    format!("{} {}/{}", subject.kind.kind, subject.object.namespace().unwrap_or_default(), subject.object.name_any())
+    format!("{} {}/{}", subject.kind.name, subject.object.namespace().unwrap_or_default(), subject.object.name_any())
 }
 
 /// Every Tenant and TenantClass is Ready again.

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt as _;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use octroi_tests::player::{Order, Part};
 use serde_json::{Value, json};
 
 use crate::history::{Entry, History, Scene};
 use crate::world::{
-    CERTIFICATE, CLAIM, ENTRY, GATEWAY, TENANT, World, apply, class, condition, delete, patch, tenant, within,
+    CERTIFICATE, CLAIM, ENTRY, GATEWAY, GATEWAYS, KGATEWAY, TENANT, World, apply, class, condition, delete,
+    has_kgateway, patch, tenant, within,
 };
 
 #[tokio::test]
@@ -97,15 +100,14 @@ async fn a_data_plane_that_holds_back_is_waited_for_in_words() {
     apply(&client, &class("slow", "slow.test", &json!({}))).await;
     world.player.order(Part::ListenerSet, "gw-slow-a", "slow-a", Order::Hold);
     apply(&client, &tenant("slow-a", "slow", &json!({}))).await;
-    let message = world.says(&client, TENANT, "slow-a", "GatewayProgrammed", "False", "Progressing").await;
-    assert!(message.contains("waiting for the data plane"), "{message}");
-    let message = world.says(&client, TENANT, "slow-a", "Ready", "False", "Progressing").await;
-    assert!(message.contains("kubectl describe listenerset -n gw-slow-a slow-a"), "{message}");
+    let next = "waiting for the data plane; see kubectl describe listenerset -n gw-slow-a slow-a";
+    for of in ["GatewayProgrammed", "Ready"] {
+        world.mentions(&client, TENANT, "slow-a", [of, "False", "Progressing"], next).await;
+    }
 
     let why = "listener port is already in use".to_owned();
     world.player.order(Part::ListenerSet, "gw-slow-a", "slow-a", Order::Fail(why.clone()));
-    let message = world.says(&client, TENANT, "slow-a", "Ready", "False", "NotProgrammed").await;
-    assert!(message.contains(&why), "{message}");
+    world.mentions(&client, TENANT, "slow-a", ["Ready", "False", "NotProgrammed"], &why).await;
 
     world.player.order(Part::ListenerSet, "gw-slow-a", "slow-a", Order::Serve);
     world.ready(&client, &["slow-a"]).await;
@@ -116,6 +118,26 @@ async fn a_data_plane_that_holds_back_is_waited_for_in_words() {
     world.says(&client, TENANT, "slow-a", "Ready", "False", "Progressing").await;
     world.player.order(Part::ListenerSet, "gw-slow-a", "slow-a", Order::Serve);
     world.ready(&client, &["slow-a"]).await;
+}
+
+#[tokio::test]
+async fn a_gateway_of_kgateway_serves_only_when_a_pod_of_its_proxy_does() {
+    if !has_kgateway() {
+        return;
+    }
+    let (world, client) = World::shared().await;
+    world.player.order(Part::Proxy, GATEWAYS, "bare-0", Order::Hold);
+    apply(&client, &class("bare", "bare.test", &json!({"gatewayClassName": KGATEWAY}))).await;
+    apply(&client, &tenant("bare-a", "bare", &json!({}))).await;
+    let is_programmed = async || {
+        let gateway = GATEWAY.within(&client, GATEWAYS).get("bare-0").await.map_err(|error| error.to_string())?;
+        if is_true(&gateway, "Programmed") { Ok(()) } else { Err(gateway.data["status"].to_string()) }
+    };
+    world.eventually("its Gateway says Programmed", is_programmed).await;
+    let next = "waiting for a pod of the proxy; see kubectl get deployments,pods -n octroi-gateways";
+    world.mentions(&client, TENANT, "bare-a", ["Ready", "False", "Progressing"], next).await;
+    world.player.order(Part::Proxy, GATEWAYS, "bare-0", Order::Serve);
+    world.ready(&client, &["bare-a"]).await;
 }
 
 #[tokio::test]
@@ -134,6 +156,20 @@ async fn a_certificate_that_fails_is_named_with_what_its_issuer_says() {
     }
     world.player.order(Part::Certificate, "gw-cert-a", "cert-a", Order::Serve);
     world.ready(&client, &["cert-a"]).await;
+
+    // Whoever only looks at Events reads the same.
+    let events = Api::<Event>::all(client.clone());
+    let ours = ListParams::default().fields("regarding.kind=Tenant,regarding.name=cert-a");
+    world
+        .eventually("an Event for each reason", async || {
+            let all = events.list(&ours).await.unwrap().items;
+            let mut said: Vec<_> =
+                all.iter().map(|e| [e.type_.as_deref(), e.reason.as_deref()].map(Option::unwrap)).collect();
+            said.sort_unstable();
+            let wanted = [["Normal", "Progressing"], ["Normal", "Ready"], ["Warning", "CertificateNotReady"]];
+            if said == wanted { Ok(()) } else { Err(format!("{said:?}")) }
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -166,15 +202,21 @@ async fn after_outside_damage_ready_is_false_or_the_child_is_back_within_a_secon
 }
 
 #[tokio::test]
-async fn a_status_that_somebody_wrote_by_hand_is_set_right() {
+async fn a_status_that_somebody_wrote_by_hand_is_set_right_with_the_next_thing_that_happens() {
     let (world, client) = World::shared().await;
     apply(&client, &class("lies", "lies.test", &json!({}))).await;
     world.player.order(Part::ListenerSet, "gw-lies-a", "lies-a", Order::Hold);
     apply(&client, &tenant("lies-a", "lies", &json!({}))).await;
-    world.says(&client, TENANT, "lies-a", "Ready", "False", "Progressing").await;
-    // At the latest with the next thing that happens to the tenant.
+    world.mentions(&client, TENANT, "lies-a", ["Ready", "False", "Progressing"], "listenerset").await;
+    let mut lie = TENANT.all(&client).get("lies-a").await.unwrap().data["status"]["conditions"].clone();
+    for condition in lie.as_array_mut().unwrap() {
+        condition["status"] = json!("True");
+    }
+    let params = PatchParams { field_manager: Some("saboteur".into()), ..PatchParams::default() };
+    let lie = Patch::Merge(json!({"status": {"conditions": lie}}));
+    TENANT.all(&client).patch_status("lies-a", &params, &lie).await.unwrap();
     patch(&TENANT.all(&client), "lies-a", &json!({"spec": {"contact": {"team": "Lies"}}})).await;
-    world.says(&client, TENANT, "lies-a", "Ready", "False", "Progressing").await;
+    world.mentions(&client, TENANT, "lies-a", ["Ready", "False", "Progressing"], "listenerset").await;
     world.player.order(Part::ListenerSet, "gw-lies-a", "lies-a", Order::Serve);
     world.ready(&client, &["lies-a"]).await;
 }

@@ -26,14 +26,14 @@ pub const GATEWAYS: &str = "octroi-gateways";
 /// A kind, by the name that `kubectl` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
-    pub kind: &'static str,
+    pub name: &'static str,
     pub plural: &'static str,
     group: &'static str,
     version: &'static str,
 }
 
-const fn kind(group: &'static str, version: &'static str, kind: &'static str, plural: &'static str) -> Kind {
-    Kind { kind, plural, group, version }
+const fn kind(group: &'static str, version: &'static str, name: &'static str, plural: &'static str) -> Kind {
+    Kind { name, plural, group, version }
 }
 
 pub const TENANT: Kind = kind("octroi.dev", "v1alpha1", "Tenant", "tenants");
@@ -52,6 +52,7 @@ pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
 pub const ENTRY: Kind = kind("gateway.networking.k8s.io", "v1", "ListenerSet", "listenersets");
+pub const GATEWAY_CLASS: Kind = kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses");
 pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
@@ -74,7 +75,7 @@ pub const CHILDREN: [Kind; 13] = [
 
 impl Kind {
     pub fn resource(self) -> ApiResource {
-        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.kind), self.plural)
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.name), self.plural)
     }
 
     pub fn crd(self) -> String {
@@ -145,8 +146,20 @@ impl World {
 
     /// Waits until a condition of a Tenant or TenantClass says this of its present generation; returns the message.
     pub async fn says(&self, client: &Client, kind: Kind, name: &str, of: &str, status: &str, reason: &str) -> String {
+        self.mentions(client, kind, name, [of, status, reason], "").await
+    }
+
+    /// As [`World::says`], with a word that the message must hold.
+    pub async fn mentions(
+        &self,
+        client: &Client,
+        kind: Kind,
+        name: &str,
+        [of, status, reason]: [&str; 3],
+        word: &str,
+    ) -> String {
         let api = kind.all(client);
-        let what = format!("{} {name} says {of}={status} {reason}", kind.kind);
+        let what = format!("{} {name} says {of}={status} {reason} {word}", kind.name);
         self.eventually(&what, async || {
             let object = api.get_opt(name).await.map_err(|error| error.to_string())?.ok_or("it is not there")?;
             let said = condition(&object, of).ok_or_else(|| object.data["status"].to_string())?;
@@ -154,7 +167,7 @@ impl World {
                 && said["reason"] == reason
                 && said["observedGeneration"].as_i64() == object.metadata.generation;
             let message = said["message"].as_str().unwrap_or_default().to_owned();
-            if is_so { Ok(message) } else { Err(object.data["status"].to_string()) }
+            if is_so && message.contains(word) { Ok(message) } else { Err(object.data["status"].to_string()) }
         })
         .await
     }
@@ -243,7 +256,7 @@ pub async fn owned(client: &Client, label: &str) -> Vec<(Kind, DynamicObject)> {
 /// Kind, namespace, name and uid of each.
 pub fn identities(objects: &[(Kind, DynamicObject)]) -> Vec<(&'static str, String, String, String)> {
     let identity = |(kind, object): &(Kind, DynamicObject)| {
-        (kind.kind, object.namespace().unwrap_or_default(), object.name_any(), object.uid().unwrap_or_default())
+        (kind.name, object.namespace().unwrap_or_default(), object.name_any(), object.uid().unwrap_or_default())
     };
     let mut all: Vec<_> = objects.iter().map(identity).collect();
     all.sort();

@@ -1,5 +1,5 @@
 //! Gateways: those of a class that tenants share, and a tenant's own. Port 80 belongs to the Gateway, and only sends
-//! clients to HTTPS; everything else is in the tenants' entries.
+//! clients to HTTPS; port 443 is open from the start; every host is in the tenants' entries.
 
 use gateway_api::apis::standard::gateways as gw;
 use gateway_api::apis::standard::httproutes as route;
@@ -80,7 +80,7 @@ fn gateway(
             }),
             ..gw::GatewayInfrastructure::default()
         }),
-        listeners: vec![http_listener()],
+        listeners: vec![http_listener(), closed_listener()],
         ..gw::GatewaySpec::default()
     };
     let gateway = gw::Gateway { metadata: metadata.of_child(&key), spec, status: None };
@@ -92,17 +92,38 @@ fn http_listener() -> gw::GatewayListeners {
         name: HTTP_LISTENER.into(),
         port: 80,
         protocol: "HTTP".into(),
-        allowed_routes: Some(gw::GatewayListenersAllowedRoutes {
-            kinds: Some(vec![gw::GatewayListenersAllowedRoutesKinds {
-                group: Some(super::GATEWAY_API.into()),
-                kind: "HTTPRoute".into(),
-            }]),
-            namespaces: Some(gw::GatewayListenersAllowedRoutesNamespaces {
-                from: Some(gw::GatewayListenersAllowedRoutesNamespacesFrom::Same),
-                selector: None,
-            }),
-        }),
+        allowed_routes: Some(platform_routes("HTTPRoute")),
         ..gw::GatewayListeners::default()
+    }
+}
+
+/// Opens port 443 before the first entry comes. Without it a data plane opens the port in Service and pods only then, which
+/// takes up to seconds in which a tenant that moves here is served by nobody (measured on Envoy Gateway 1.9; kgateway even
+/// replaces the pods). It needs no certificate, has no route and answers nobody: `.invalid` never resolves (RFC 2606).
+fn closed_listener() -> gw::GatewayListeners {
+    gw::GatewayListeners {
+        name: "closed".into(),
+        port: 443,
+        protocol: "TLS".into(),
+        hostname: Some("closed.octroi.invalid".into()),
+        tls: Some(gw::GatewayListenersTls {
+            mode: Some(gw::GatewayListenersTlsMode::Passthrough),
+            ..gw::GatewayListenersTls::default()
+        }),
+        allowed_routes: Some(platform_routes("TLSRoute")),
+    }
+}
+
+fn platform_routes(kind: &str) -> gw::GatewayListenersAllowedRoutes {
+    gw::GatewayListenersAllowedRoutes {
+        kinds: Some(vec![gw::GatewayListenersAllowedRoutesKinds {
+            group: Some(super::GATEWAY_API.into()),
+            kind: kind.into(),
+        }]),
+        namespaces: Some(gw::GatewayListenersAllowedRoutesNamespaces {
+            from: Some(gw::GatewayListenersAllowedRoutesNamespacesFrom::Same),
+            selector: None,
+        }),
     }
 }
 

@@ -1,0 +1,356 @@
+//! A cluster without a cluster: an API server that keeps what it is sent, a data plane that judges when it is told to, and
+//! the operator's loop around the pure core. What is owned is told by the digests of what was applied.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use octroi_api::{Tenant, TenantClass, labels};
+use octroi_plan::class::{self, ClassPlan};
+use octroi_plan::diff::{Action, Change};
+use octroi_plan::resolve::class::name_of;
+use octroi_plan::tenant::{self, TenantPlan};
+use octroi_plan::world::{GatewayClassView, GatewayRef, Observed, TenantView, World};
+use octroi_plan::{ChildKey, ChildKind, Owner, digest, facts, simulate};
+use serde_json::{Value, json};
+
+/// Rounds of one reconcile, as the controller allows.
+pub const ROUNDS: usize = 6;
+pub const ENVOY_GATEWAY: &str = "octroi-envoy-gateway";
+pub const KGATEWAY: &str = "octroi-kgateway";
+
+/// An object as the API server keeps it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub body: Value,
+    uid: String,
+    version: u64,
+    generation: i64,
+    judged: Option<i64>,
+    digest: Option<u64>,
+}
+
+impl Object {
+    /// Whose it says it is.
+    pub fn owner(&self, key: &ChildKey) -> Option<Owner> {
+        let texts = |field: &str| {
+            serde_json::from_value(self.body["metadata"][field].clone()).unwrap_or_else(|_| BTreeMap::new())
+        };
+        let facts = facts::of(key.kind, &self.body);
+        Owner::of_observed(&facts, key.kind, &texts("labels"), &texts("annotations"))
+    }
+
+    /// Whether the data plane has judged what it is now.
+    pub fn is_judged(&self) -> bool {
+        self.judged == Some(self.generation)
+    }
+
+    /// The hosts of a ListenerSet.
+    pub fn hosts(&self) -> Vec<String> {
+        let listeners = self.body["spec"]["listeners"].as_array().into_iter().flatten();
+        listeners.filter_map(|listener| Some(listener["hostname"].as_str()?.to_owned())).collect()
+    }
+
+    /// Namespace and name of a ListenerSet's Gateway.
+    pub fn parent(&self) -> GatewayRef {
+        let part = |key: &str| self.body["spec"]["parentRef"][key].as_str().unwrap_or_default().to_owned();
+        GatewayRef { namespace: part("namespace"), name: part("name") }
+    }
+}
+
+/// The whole of it.
+#[derive(Clone)]
+pub struct Cluster {
+    pub world: World,
+    pub objects: BTreeMap<ChildKey, Object>,
+    pub tenants: BTreeMap<String, Tenant>,
+    /// Every write that was carried out, in order.
+    pub log: Vec<Change>,
+    clock: u64,
+}
+
+impl Cluster {
+    /// With these classes, on Envoy Gateway unless they say otherwise.
+    pub fn with(classes: impl IntoIterator<Item = TenantClass>) -> Self {
+        let mut cluster = Self {
+            world: world(classes),
+            objects: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+            log: Vec::new(),
+            clock: 0,
+        };
+        cluster.create(ChildKey::new(ChildKind::Namespace, "", labels::GATEWAYS_NAMESPACE), json!({}), None);
+        cluster
+    }
+
+    /// Puts an object there that is not Octroi's, or not of this run.
+    pub fn create(&mut self, key: ChildKey, body: Value, digest: Option<u64>) {
+        self.clock += 1;
+        let uid = format!("uid-{}", self.clock);
+        let object = Object { body, uid, version: self.clock, generation: 1, judged: None, digest };
+        self.objects.insert(key.clone(), object);
+        self.show(&key);
+    }
+
+    /// A user applies a Tenant.
+    pub fn apply(&mut self, tenant: Tenant) {
+        let name = tenant.metadata.name.clone().unwrap_or_default();
+        self.world.tenants.entry(name.clone()).or_insert(TenantView { class: None });
+        self.tenants.insert(name, tenant);
+    }
+
+    /// A user deletes a Tenant that may go.
+    pub fn delete(&mut self, name: &str) {
+        if let Some(tenant) = self.tenants.get_mut(name) {
+            tenant.spec.deletion.get_or_insert_default().protect = Some(false);
+            tenant.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        }
+    }
+
+    /// What the operator would do about a Tenant now.
+    pub fn plan(&mut self, name: &str) -> TenantPlan {
+        let tenant = self.tenants[name].clone();
+        let class = name_of(&tenant, &self.world).map(ToOwned::to_owned);
+        if let Some(view) = self.world.tenants.get_mut(name) {
+            view.class = class;
+        }
+        let plan = tenant::plan(&tenant, &self.world);
+        if let TenantPlan::Keep { resolved, .. } = &plan {
+            self.world.reserve(name, &resolved.placement.target);
+        }
+        plan
+    }
+
+    /// One round about a Tenant: plan, write. Returns how many writes there were.
+    pub fn round(&mut self, name: &str) -> usize {
+        let plan = self.plan(name);
+        let writes = plan.changes().map(|changes| changes.writes.clone()).unwrap_or_default();
+        self.carry_out(&writes);
+        if plan.releases() {
+            self.tenants.remove(name);
+            self.world.forget_tenant(name);
+        }
+        writes.len()
+    }
+
+    /// One reconcile of a Tenant, as far as it goes. Returns whether it ended for want of writes.
+    pub fn reconcile(&mut self, name: &str) -> bool {
+        (0..ROUNDS).any(|_| !self.tenants.contains_key(name) || self.round(name) == 0)
+    }
+
+    /// One reconcile of every class.
+    pub fn reconcile_classes(&mut self) {
+        for class in self.world.classes.clone().into_values() {
+            for _ in 0..ROUNDS {
+                let plan = class::plan(&class, &self.world);
+                assert!(matches!(plan, ClassPlan::Keep { .. }), "{plan:?}");
+                let writes = plan.changes().map(|changes| changes.writes.clone()).unwrap_or_default();
+                if writes.is_empty() {
+                    break;
+                }
+                self.carry_out(&writes);
+            }
+        }
+    }
+
+    /// The data plane and cert-manager look at everything.
+    pub fn judge(&mut self) {
+        let judged = [ChildKind::Gateway, ChildKind::ListenerSet, ChildKind::Certificate];
+        let keys: Vec<ChildKey> = self.objects.keys().filter(|key| judged.contains(&key.kind)).cloned().collect();
+        for key in keys {
+            if key.kind == ChildKind::Gateway {
+                let gateway = GatewayRef { namespace: key.namespace.clone(), name: key.name.clone() };
+                self.world.serving_proxies.insert(gateway);
+            }
+            if let Some(object) = self.objects.get_mut(&key).filter(|object| !object.is_judged()) {
+                object.judged = Some(object.generation);
+                self.clock += 1;
+                object.version = self.clock;
+                self.show(&key);
+            }
+        }
+    }
+
+    /// Reconciles and judges until nothing is left to do.
+    pub fn settle(&mut self) {
+        for _ in 0..12 {
+            self.reconcile_classes();
+            let names: Vec<String> = self.tenants.keys().cloned().collect();
+            let before = self.log.len();
+            for name in &names {
+                self.reconcile(name);
+            }
+            self.judge();
+            if self.log.len() == before {
+                return;
+            }
+        }
+        panic!("never settled: {:#?}", self.log.iter().rev().take(6).collect::<Vec<_>>());
+    }
+
+    /// The operator starts anew: it knows what it sees.
+    pub fn restart(&mut self) {
+        let serving = std::mem::take(&mut self.world.serving_proxies);
+        let mut fresh = world(self.world.classes.clone().into_values());
+        fresh.serving_proxies = serving;
+        fresh.tenants = self.tenants.keys().map(|name| (name.clone(), TenantView { class: None })).collect();
+        self.world = fresh;
+        for key in self.objects.keys().cloned().collect::<Vec<_>>() {
+            self.show(&key);
+        }
+    }
+
+    /// Carries out writes as the API server would.
+    pub fn carry_out(&mut self, writes: &[Change]) {
+        for change in writes {
+            match &change.action {
+                // Somebody else was quicker.
+                Action::Create(_) if self.objects.contains_key(&change.key) => continue,
+                Action::Create(body) => self.create(change.key.clone(), body.clone(), None),
+                Action::Apply(body) => self.applied(&change.key, body),
+                Action::Delete(precondition) => {
+                    let object = self.objects.get(&change.key);
+                    let meant = |o: &&Object| {
+                        o.uid == precondition.uid && o.version.to_string() == precondition.resource_version
+                    };
+                    assert!(object.filter(meant).is_some(), "a stale deletion of {}", change.key);
+                    self.objects.remove(&change.key);
+                    self.world.forget(&change.key, None);
+                }
+                Action::Release(patch) => self.released(&change.key, patch),
+            }
+            self.log.push(change.clone());
+        }
+    }
+
+    fn applied(&mut self, key: &ChildKey, body: &Value) {
+        self.clock += 1;
+        let (clock, digest) = (self.clock, Some(digest::of_desired(body)));
+        let uid = format!("uid-{clock}");
+        let fresh = Object { body: json!({}), uid, version: 0, generation: 0, judged: None, digest: None };
+        let object = self.objects.entry(key.clone()).or_insert(fresh);
+        if object.body["spec"] != body["spec"] || object.generation == 0 {
+            object.generation += 1;
+        }
+        object.body = body.clone();
+        object.digest = digest;
+        object.version = clock;
+        self.show(key);
+    }
+
+    fn released(&mut self, key: &ChildKey, patch: &Value) {
+        self.clock += 1;
+        let Some(object) = self.objects.get_mut(key) else { return };
+        for field in ["labels", "annotations"] {
+            for gone in patch["metadata"][field].as_object().into_iter().flatten().map(|(name, _)| name) {
+                object.body["metadata"][field].as_object_mut().and_then(|texts| texts.remove(gone));
+            }
+        }
+        object.version = self.clock;
+        self.show(key);
+    }
+
+    /// The watch brings an object.
+    fn show(&mut self, key: &ChildKey) {
+        let object = &self.objects[key];
+        let mut body = object.body.clone();
+        body["metadata"]["generation"] = json!(object.generation);
+        if let Some(judged) = object.judged {
+            let condition =
+                |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": judged, "reason": kind});
+            body["status"]["conditions"] = json!([condition("Programmed"), condition("Ready")]);
+        }
+        let observed = Observed {
+            uid: object.uid.clone(),
+            resource_version: object.version.to_string(),
+            digest: object.digest,
+            owner: object.owner(key),
+            deleting: false,
+            facts: facts::of(key.kind, &body),
+        };
+        self.world.observe(key.clone(), observed);
+    }
+
+    /// The entry of a tenant.
+    pub fn entry(&self, tenant: &str) -> Option<&Object> {
+        self.objects.get(&ChildKey::new(ChildKind::ListenerSet, &format!("gw-{tenant}"), tenant))
+    }
+
+    /// Who owns which host, by the claims.
+    pub fn claims(&self) -> BTreeMap<String, String> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let claims = self.objects.iter().filter(|(key, _)| key.kind == ChildKind::DomainClaim);
+        claims.map(|(_, object)| (text(&object.body["spec"]["host"]), text(&object.body["spec"]["tenant"]))).collect()
+    }
+
+    /// Everything that says it is this tenant's.
+    pub fn owned_by(&self, tenant: &str) -> Vec<&ChildKey> {
+        let owner = Owner::Tenant(tenant.to_owned());
+        self.objects
+            .iter()
+            .filter(|(key, object)| object.owner(key).as_ref() == Some(&owner))
+            .map(|(key, _)| key)
+            .collect()
+    }
+}
+
+/// A world with every API, both GatewayClasses and these classes.
+pub fn world(classes: impl IntoIterator<Item = TenantClass>) -> World {
+    let mut world = simulate::empty_world();
+    for (name, controller) in
+        [(ENVOY_GATEWAY, "gateway.envoyproxy.io/gatewayclass-controller"), (KGATEWAY, "kgateway.dev/kgateway")]
+    {
+        world.gateway_classes.insert(name.into(), GatewayClassView { controller_name: controller.into() });
+    }
+    let named = |class: TenantClass| (class.metadata.name.clone().unwrap_or_default(), class);
+    world.classes.extend(classes.into_iter().map(named));
+    world
+}
+
+/// A class: a name, and its spec where it differs from the least there is.
+pub fn class(name: &str, spec: &Value) -> TenantClass {
+    let mut object = json!({
+        "metadata": {"name": name},
+        "spec": {
+            "baseDomain": "apps.test",
+            "gateway": {"gatewayClassName": ENVOY_GATEWAY},
+            "tls": {"issuerRef": {"name": "lab-ca"}},
+        },
+        "apiVersion": "octroi.dev/v1alpha1", "kind": "TenantClass",
+    });
+    merge(&mut object["spec"], spec);
+    serde_json::from_value(object).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A class that is the default.
+pub fn default_class(name: &str, spec: &Value) -> TenantClass {
+    let mut class = class(name, spec);
+    class.metadata.annotations = Some([(labels::DEFAULT_CLASS.to_owned(), "true".to_owned())].into());
+    class
+}
+
+/// A Tenant: a name, and its spec beside one member.
+pub fn tenant(name: &str, spec: &Value) -> Tenant {
+    let mut object = json!({
+        "metadata": {"name": name},
+        "spec": {"members": [{"kind": "Group", "name": "devs"}]},
+        "apiVersion": "octroi.dev/v1alpha1", "kind": "Tenant",
+    });
+    merge(&mut object["spec"], spec);
+    serde_json::from_value(object).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Lets a Tenant move to this mode.
+pub fn accept_gap(tenant: &mut Tenant, mode: &str) {
+    tenant.metadata.annotations.get_or_insert_default().insert(labels::ACCEPT_GAP.into(), mode.into());
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            from.iter().for_each(|(key, value)| merge(into.entry(key.as_str()).or_insert(Value::Null), value));
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
