@@ -147,9 +147,14 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
 }
 
-/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one.
+/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one. A
+/// namespace is released only when nothing of ours is left in it: what is in a foreign namespace is not found any more.
 fn may_be_pruned(key: &ChildKey, owner: &Owner, world: &World) -> bool {
-    key.kind != ChildKind::DomainClaim || entry_is_settled(owner, world)
+    match key.kind {
+        ChildKind::DomainClaim => entry_is_settled(owner, world),
+        ChildKind::Namespace => world.owned_by(owner).all(|inner| inner.namespace != key.name),
+        _ => true,
+    }
 }
 
 fn entry_is_settled(owner: &Owner, world: &World) -> bool {

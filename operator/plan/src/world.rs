@@ -97,9 +97,18 @@ impl World {
         self.objects.get(key)
     }
 
-    /// The keys of everything that carries the owner's label, in the order of their stages.
+    /// The keys of everything that is the owner's, in the order of their stages: it says so, and lies where only Octroi
+    /// writes for this owner or where the owner itself writes. A label that somebody forges elsewhere counts for nothing.
     pub fn owned_by(&self, owner: &Owner) -> impl Iterator<Item = &ChildKey> {
-        self.owned.get(owner).into_iter().flatten()
+        self.owned.get(owner).into_iter().flatten().filter(|key| self.is_at_home(key, owner))
+    }
+
+    fn is_at_home(&self, key: &ChildKey, owner: &Owner) -> bool {
+        if !key.kind.namespaced() || key.namespace == labels::GATEWAYS_NAMESPACE {
+            return true;
+        }
+        let namespace = ChildKey::new(ChildKind::Namespace, "", &key.namespace);
+        matches!(owner, Owner::Tenant(_)) && self.get(&namespace).is_some_and(|n| n.owner.as_ref() == Some(owner))
     }
 
     /// Takes note of an object, by a watch or by the reply to a write. An older version than the known one is an echo.
