@@ -2,34 +2,23 @@
 
 use octroi_api::{GatewayMode, TenantClass};
 
-use crate::child::{Child, Owner};
-use crate::compile;
-use crate::diff::{self, Changes};
-use crate::rejection::Rejection;
+use crate::child::Owner;
+use crate::plan::Plan;
 use crate::resolve::class::{self, ResolvedClass};
 use crate::resolve::placement::shard_index;
 use crate::world::World;
+use crate::{compile, diff};
 
-/// What is to be done about one TenantClass.
+/// What is to be done about one TenantClass. It is orphaned when it is deleted while in use.
+pub type ClassPlan = Plan<ShardedClass>;
+
+/// A TenantClass and how many shared Gateways it has.
 #[derive(Clone, Debug)]
-pub enum ClassPlan {
-    /// Keep it as it should be.
-    Keep {
-        /// What holds of it.
-        resolved: Box<ResolvedClass>,
-        /// How many shared Gateways it has.
-        shards: usize,
-        /// What must exist.
-        desired: Vec<Child>,
-        /// What must be done.
-        changes: Changes,
-    },
-    /// Touch nothing, and say why.
-    Reject(Vec<Rejection>),
-    /// Take it away. Done when nothing is left over: then the finalizer goes.
-    TearDown(Changes),
-    /// Deleted while in use: leave everything as it is. A TenantClass of that name takes it back.
-    Orphan,
+pub struct ShardedClass {
+    /// What holds of it.
+    pub class: ResolvedClass,
+    /// How many shared Gateways it has.
+    pub shards: usize,
 }
 
 /// Plans for one TenantClass.
@@ -46,11 +35,11 @@ pub fn plan(class: &TenantClass, world: &World) -> ClassPlan {
     }
     match class::resolve(class, world) {
         Err(rejections) => ClassPlan::Reject(rejections),
-        Ok(resolved) => {
-            let shards = shards(&resolved, world);
-            let desired = compile::class(&resolved, shards);
+        Ok(class) => {
+            let shards = shards(&class, world);
+            let desired = compile::class(&class, shards);
             let changes = diff::of(&owner, &desired, world);
-            ClassPlan::Keep { resolved: Box::new(resolved), shards, desired, changes }
+            ClassPlan::Keep { resolved: Box::new(ShardedClass { class, shards }), desired, changes }
         }
     }
 }
@@ -60,23 +49,4 @@ fn shards(class: &ResolvedClass, world: &World) -> usize {
     let placed = world.gateways_in_use().filter_map(|gateway| shard_index(&class.name, gateway));
     let first = usize::from(class.mode == GatewayMode::Shared);
     placed.map(|index| index + 1).max().unwrap_or_default().max(first)
-}
-
-impl ClassPlan {
-    /// What must be written now.
-    pub fn changes(&self) -> Option<&Changes> {
-        match self {
-            Self::Keep { changes, .. } | Self::TearDown(changes) => Some(changes),
-            Self::Reject(_) | Self::Orphan => None,
-        }
-    }
-
-    /// Whether the TenantClass may go.
-    pub fn releases(&self) -> bool {
-        match self {
-            Self::Orphan => true,
-            Self::TearDown(changes) => changes.leftover.is_empty(),
-            Self::Keep { .. } | Self::Reject(_) => false,
-        }
-    }
 }

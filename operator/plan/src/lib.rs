@@ -15,11 +15,13 @@ pub mod diff;
 pub mod digest;
 pub mod facts;
 pub mod kind;
+pub mod plan;
 pub mod rejection;
 pub mod resolve;
 pub mod simulate;
 pub mod status;
 pub mod tenant;
+
 pub mod world;
 
 pub use child::{Child, ChildKey, Owner};

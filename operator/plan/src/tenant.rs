@@ -2,32 +2,14 @@
 
 use octroi_api::{NamespacePolicy, Tenant};
 
-use crate::child::{Child, Owner};
-use crate::compile;
-use crate::diff::{self, Changes};
-use crate::rejection::Rejection;
+use crate::child::Owner;
+use crate::plan::Plan;
 use crate::resolve::{self, ResolvedTenant};
 use crate::world::World;
+use crate::{compile, diff};
 
-/// What is to be done about one Tenant.
-#[derive(Clone, Debug)]
-pub enum TenantPlan {
-    /// Keep it as it should be.
-    Keep {
-        /// What holds of it.
-        resolved: Box<ResolvedTenant>,
-        /// What must exist.
-        desired: Vec<Child>,
-        /// What must be done.
-        changes: Changes,
-    },
-    /// Touch nothing, and say why.
-    Reject(Vec<Rejection>),
-    /// Take it away. Done when nothing is left over: then the finalizer goes.
-    TearDown(Changes),
-    /// Deleted while protected: leave everything as it is, and let the Tenant go. A Tenant of that name takes it back.
-    Orphan,
-}
+/// What is to be done about one Tenant. It is orphaned when it is deleted while protected.
+pub type TenantPlan = Plan<ResolvedTenant>;
 
 /// Plans for one Tenant.
 pub fn plan(tenant: &Tenant, world: &World) -> TenantPlan {
@@ -46,25 +28,6 @@ pub fn plan(tenant: &Tenant, world: &World) -> TenantPlan {
             let desired = compile::tenant(&resolved);
             let changes = diff::of(&owner, &desired, world);
             TenantPlan::Keep { resolved: Box::new(resolved), desired, changes }
-        }
-    }
-}
-
-impl TenantPlan {
-    /// What must be written now.
-    pub fn changes(&self) -> Option<&Changes> {
-        match self {
-            Self::Keep { changes, .. } | Self::TearDown(changes) => Some(changes),
-            Self::Reject(_) | Self::Orphan => None,
-        }
-    }
-
-    /// Whether the Tenant may go: nothing of it is left, or it is to be left as it is.
-    pub fn releases(&self) -> bool {
-        match self {
-            Self::Orphan => true,
-            Self::TearDown(changes) => changes.leftover.is_empty(),
-            Self::Keep { .. } | Self::Reject(_) => false,
         }
     }
 }

@@ -39,9 +39,9 @@ pub fn of(
             let accepted = fails(ConditionType::Accepted, reason, message.clone());
             (old.shards.clone(), vec![accepted, fails(ConditionType::Ready, reason, message)])
         }
-        ClassPlan::Keep { shards, desired, changes, .. } => {
+        ClassPlan::Keep { resolved, desired, changes } => {
             let accepted = holds(ConditionType::Accepted, "the spec is valid");
-            (shard_list(&name, *shards, world), vec![accepted, ready(desired, changes, world, failures)])
+            (shard_list(&name, resolved.shards, world), vec![accepted, ready(desired, changes, world, failures)])
         }
     };
     Some(TenantClassStatus {
