@@ -26,6 +26,7 @@ Usage: lab/lab.sh COMMAND
   image NAME:TAG BINARY [--entrypoint-arg ARG]…
                                makes an image of one ELF binary and gives it to the cluster
   preflight [full|light]       checks this machine (light: what a rootless control plane needs)
+  packages                     installs the Debian packages that are missing
   check-pins                   fails when a go.mod disagrees with lab/pins.env
 USAGE
 }
@@ -35,6 +36,7 @@ command=${1:-help}
 case $command in
   up | down | status | build | bin | preflight | image) "$command" "$@" ;;
   env) print_env ;;
+  packages) packages_up ;;
   kubeconfig) user_kubeconfig "$@" ;;
   check-pins) check_pins ;;
   help | -h | --help) usage ;;

@@ -17,6 +17,7 @@ image_tag() {
 
 install() {
     lab/lab.sh preflight full
+    lab/lab.sh packages
     local log build
     log=$(mktemp)
     # The Rust build and the lab's Go builds share the cores: most of both is waiting for the other's linker.

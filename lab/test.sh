@@ -49,10 +49,11 @@ light() {
 
 lab() {
     stage "lab: up, with Octroi" lab/octroi.sh install
-    stage "lab: tests" cargo test --locked -p octroi-tests --test lab --test e2e -- --test-threads=1
+    stage "lab: tests" cargo test --locked -p octroi-tests --test lab --test e2e --test lifecycle -- --test-threads=1
 }
 
 lab/lab.sh preflight full
+lab/lab.sh packages
 [ $# -gt 0 ] || set -- check unit light lab
 for part in "$@"; do
     case $part in

@@ -22,9 +22,7 @@ impl Backoff {
         let count = failures.entry(object.to_owned()).or_default();
         *count += 1;
         let full = FIRST.saturating_mul(1 << (*count - 1).min(16)).min(LONGEST);
-        // Between half and all of it, so that a crowd that failed together does not come back together.
-        let spread = self.jitter.hash_one((object, *count)) % 1000;
-        full / 2 + full.mul_f64(f64::from(u32::try_from(spread).unwrap_or_default()) / 2000.0)
+        spread(full, self.jitter.hash_one((object, *count)))
     }
 
     /// This object is well again.
@@ -33,9 +31,46 @@ impl Backoff {
     }
 }
 
+/// How long until a broken watch is opened again: up to [`LONGEST_WATCH`], since one that waits for a
+/// CustomResourceDefinition is not woken when that comes.
+#[derive(Default)]
+pub struct WatchBackoff {
+    failures: u32,
+    jitter: RandomState,
+}
+
+const LONGEST_WATCH: Duration = Duration::from_secs(5);
+
+impl Iterator for WatchBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.failures = self.failures.saturating_add(1);
+        let full = FIRST.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST_WATCH);
+        Some(spread(full, self.jitter.hash_one(self.failures)))
+    }
+}
+
+impl kube::runtime::utils::Backoff for WatchBackoff {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// Between half and all of it, so that a crowd that failed together does not come back together.
+fn spread(full: Duration, random: u64) -> Duration {
+    let thousandths = u32::try_from(random % 1000).unwrap_or_default();
+    full / 2 + full.mul_f64(f64::from(thousandths) / 2000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_watch_waits_five_seconds_at_most() {
+        assert!(WatchBackoff::default().take(40).all(|wait| wait <= LONGEST_WATCH && wait >= FIRST / 2));
+    }
 
     #[test]
     fn waits_double_up_to_a_minute_and_start_over() {

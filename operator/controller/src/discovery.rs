@@ -14,6 +14,7 @@ use octroi_plan::ChildKind;
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
+use crate::backoff::WatchBackoff;
 use crate::state::State;
 use crate::watch;
 
@@ -27,7 +28,7 @@ pub async fn run(client: Client, state: Arc<State>) {
         running.start(kind);
     }
     let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client);
-    let events = watcher(api, Config::default()).default_backoff();
+    let events = watcher(api, Config::default()).backoff(WatchBackoff::default());
     let mut events = std::pin::pin!(events);
     let mut listed = Vec::new();
     loop {

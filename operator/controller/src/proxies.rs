@@ -12,6 +12,7 @@ use kube::{Client, ResourceExt};
 use octroi_plan::world::{GatewayRef, Noticed};
 use tracing::warn;
 
+use crate::backoff::WatchBackoff;
 use crate::state::State;
 
 /// The name under which the first list is waited for.
@@ -22,7 +23,7 @@ pub const GATEWAY_NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 /// Watches the proxies' Deployments for as long as the task lives: kgateway does not say whether one runs.
 pub async fn run(client: Client, state: Arc<State>) {
     let of_gateways = Config::default().labels(GATEWAY_NAME_LABEL);
-    let events = watcher(Api::<Deployment>::all(client), of_gateways).default_backoff();
+    let events = watcher(Api::<Deployment>::all(client), of_gateways).backoff(WatchBackoff::default());
     let mut events = std::pin::pin!(events);
     let mut listing = BTreeSet::new();
     loop {

@@ -12,6 +12,7 @@ use octroi_api::labels;
 use octroi_plan::{ChildKey, ChildKind};
 use tracing::{debug, warn};
 
+use crate::backoff::WatchBackoff;
 use crate::state::State;
 use crate::{apis, observe};
 
@@ -22,7 +23,7 @@ pub fn name(kind: ChildKind) -> String {
 
 /// Watches a kind for as long as the task lives.
 pub async fn run(client: Client, kind: ChildKind, state: Arc<State>) {
-    let events = watch(apis::all(&client, kind), config(kind)).default_backoff();
+    let events = watch(apis::all(&client, kind), config(kind)).backoff(WatchBackoff::default());
     let mut listing = HashSet::new();
     let mut events = std::pin::pin!(events);
     loop {

@@ -14,6 +14,7 @@ use octroi_api::{Tenant, TenantClass};
 use octroi_plan::world::{GatewayClassView, TenantView};
 use tracing::warn;
 
+use crate::backoff::WatchBackoff;
 use crate::state::State;
 use crate::watch::is_not_found;
 
@@ -31,7 +32,7 @@ pub fn tenants(client: Client, state: Arc<State>) -> (Objects<Tenant>, Store<Ten
     let (reader, writer) = reflector::store();
     let mut listing = HashSet::new();
     let stream = watcher(Api::all(client), Config::default())
-        .default_backoff()
+        .backoff(WatchBackoff::default())
         .modify(|tenant: &mut Tenant| tenant.managed_fields_mut().clear())
         .inspect_ok(move |event| note_tenant(event, &mut listing, &state))
         .reflect(writer)
@@ -72,7 +73,7 @@ pub fn classes(client: Client, state: Arc<State>) -> (Objects<TenantClass>, Stor
     let (reader, writer) = reflector::store();
     let mut listing = HashSet::new();
     let stream = watcher(Api::all(client), Config::default())
-        .default_backoff()
+        .backoff(WatchBackoff::default())
         .modify(|class: &mut TenantClass| class.managed_fields_mut().clear())
         .inspect_ok(move |event| note_class(event, &mut listing, &state))
         .reflect(writer)
@@ -115,7 +116,7 @@ fn note_class(event: &Event<TenantClass>, listing: &mut HashSet<String>, state: 
 
 /// Watches GatewayClasses for as long as the task lives.
 pub async fn gateway_classes(client: Client, state: Arc<State>) {
-    let events = watcher(Api::<GatewayClass>::all(client), Config::default()).default_backoff();
+    let events = watcher(Api::<GatewayClass>::all(client), Config::default()).backoff(WatchBackoff::default());
     let mut events = std::pin::pin!(events);
     let mut listing = HashSet::new();
     loop {

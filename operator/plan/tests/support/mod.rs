@@ -2,6 +2,9 @@
 //! the operator's loop around the pure core. What is owned is told by the digests of what was applied.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod invariants;
+pub mod refusal;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -80,17 +83,17 @@ impl Cluster {
             log: Vec::new(),
             clock: 0,
         };
-        cluster.create(ChildKey::new(ChildKind::Namespace, "", labels::GATEWAYS_NAMESPACE), json!({}), None);
+        cluster.create(&ChildKey::new(ChildKind::Namespace, "", labels::GATEWAYS_NAMESPACE), json!({}), None);
         cluster
     }
 
     /// Puts an object there that is not Octroi's, or not of this run.
-    pub fn create(&mut self, key: ChildKey, body: Value, digest: Option<u64>) {
+    pub fn create(&mut self, key: &ChildKey, body: Value, digest: Option<u64>) {
         self.clock += 1;
         let uid = format!("uid-{}", self.clock);
         let object = Object { body, uid, version: self.clock, generation: 1, judged: None, digest };
         self.objects.insert(key.clone(), object);
-        self.show(&key);
+        self.show(key);
     }
 
     /// A user applies a Tenant.
@@ -154,8 +157,9 @@ impl Cluster {
         }
     }
 
-    /// The data plane and cert-manager look at everything.
-    pub fn judge(&mut self) {
+    /// The data plane and cert-manager look at everything. Returns whether there was anything new.
+    pub fn judge(&mut self) -> bool {
+        let mut is_new = false;
         let judged = [ChildKind::Gateway, ChildKind::ListenerSet, ChildKind::Certificate];
         let keys: Vec<ChildKey> = self.objects.keys().filter(|key| judged.contains(&key.kind)).cloned().collect();
         for key in keys {
@@ -168,8 +172,10 @@ impl Cluster {
                 self.clock += 1;
                 object.version = self.clock;
                 self.show(&key);
+                is_new = true;
             }
         }
+        is_new
     }
 
     /// Reconciles and judges until nothing is left to do.
@@ -181,8 +187,8 @@ impl Cluster {
             for name in &names {
                 self.reconcile(name);
             }
-            self.judge();
-            if self.log.len() == before {
+            let is_new = self.judge();
+            if self.log.len() == before && !is_new {
                 return;
             }
         }
@@ -207,14 +213,14 @@ impl Cluster {
             match &change.action {
                 // Somebody else was quicker.
                 Action::Create(_) if self.objects.contains_key(&change.key) => continue,
-                Action::Create(body) => self.create(change.key.clone(), body.clone(), None),
+                Action::Create(body) => self.create(&change.key, body.clone(), None),
                 Action::Apply(body) => self.applied(&change.key, body),
                 Action::Delete(precondition) => {
                     let object = self.objects.get(&change.key);
                     let meant = |o: &&Object| {
                         o.uid == precondition.uid && o.version.to_string() == precondition.resource_version
                     };
-                    assert!(object.filter(meant).is_some(), "a stale deletion of {}", change.key);
+                    assert!(object.as_ref().is_some_and(meant), "a stale deletion of {}", change.key);
                     self.objects.remove(&change.key);
                     self.world.forget(&change.key, None);
                 }
@@ -306,6 +312,22 @@ pub fn world(classes: impl IntoIterator<Item = TenantClass>) -> World {
     let named = |class: TenantClass| (class.metadata.name.clone().unwrap_or_default(), class);
     world.classes.extend(classes.into_iter().map(named));
     world
+}
+
+/// Tenants on one shared Gateway of [`classes`].
+pub const MOST: usize = 2;
+
+/// One class for each way to be served: small shared Gateways, a proxy each, one certificate for all.
+pub fn classes() -> Vec<TenantClass> {
+    let small = json!({"maxTenantsPerShard": MOST});
+    vec![
+        default_class("standard", &json!({"gateway": small})),
+        class(
+            "gold",
+            &json!({"gateway": {"mode": "Dedicated", "gatewayClassName": KGATEWAY}, "tls": {"minVersion": "1.3"}}),
+        ),
+        class("sites", &json!({"baseDomain": "sites.test", "gateway": small, "tls": {"certificate": "ClassWildcard"}})),
+    ]
 }
 
 /// A class: a name, and its spec where it differs from the least there is.
