@@ -117,7 +117,7 @@ fn further_examples_start_with_a_line_that_says_what_they_show() {
 
 /// As `octroi render` prints it.
 fn as_text(objects: &[Value]) -> String {
-    objects.iter().map(|object| format!("---\n{}", serde_saphyr::to_string(object).unwrap())).collect()
+    objects.iter().fold(String::new(), |text, object| text + "---\n" + &serde_saphyr::to_string(object).unwrap())
 }
 
 fn difference(path: &Path, known: &str, text: &str) -> String {

@@ -68,7 +68,7 @@ fn until_settled(wanted: &Tenant, mut world: World) -> Result<Vec<Change>> {
     for _ in 0..MAX_ROUNDS {
         let (changes, desired) = match tenant::plan(wanted, &world) {
             TenantPlan::Keep { resolved, desired, changes } => {
-                world.reserve(resolved.name.as_str(), &resolved.placement.target);
+                world.note_plan(&resolved);
                 (changes, desired)
             }
             TenantPlan::TearDown(changes) => (changes, Vec::new()),

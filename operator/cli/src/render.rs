@@ -67,7 +67,7 @@ fn settle(wanted: &Tenant, world: &mut World) -> Result<Vec<Child>> {
     for _ in 0..MAX_ROUNDS {
         match tenant::plan(wanted, world) {
             TenantPlan::Keep { resolved, desired, changes } => {
-                world.reserve(resolved.name.as_str(), &resolved.placement.target);
+                world.note_plan(&resolved);
                 simulate::carry_out(&changes, &desired, world);
                 children = desired;
                 if changes.writes.is_empty() {

@@ -91,6 +91,8 @@ impl State {
         self.tenants.forget(name);
         lock(&self.blocked).remove(name);
         let view = self.world().forget_tenant(name);
+        // It may have been about to claim what others wait for.
+        self.wake_blocked();
         if let Some(class) = view.and_then(|view| view.class) {
             self.triggers.class(&class);
         }

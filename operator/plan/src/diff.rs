@@ -117,8 +117,9 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         return None;
     }
     match (observed, key.kind.creation()) {
-        (None, Creation::Lock) => Some(Action::Create(child.body.clone())),
-        (None, Creation::Exclusive) => Some(Action::Create(bare(child, owner))),
+        // Whole from the first moment: admission selects by the labels of a namespace, and RBAC may let its members in
+        // before a second write is seen there. Applied afterwards, so that each field is Octroi's.
+        (None, Creation::Lock | Creation::Exclusive) => Some(Action::Create(child.body.clone())),
         (Some(_), Creation::Lock) => None,
         (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
     }
@@ -128,19 +129,6 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
 fn is_going(key: &ChildKey, world: &World) -> bool {
     let namespace = ChildKey::new(ChildKind::Namespace, "", &key.namespace);
     [key, &namespace].into_iter().any(|k| world.get(k).is_some_and(|o| o.deleting))
-}
-
-/// The least that says whose it is: everything else is applied, so that it can be taken back field by field.
-fn bare(child: &Child, owner: &Owner) -> Value {
-    let (label, value) = owner.label();
-    let mark = object([(label, Value::from(value))]);
-    let name = Value::from(child.key.name.as_str());
-    let metadata = object([("name", name), ("labels", mark.clone()), ("annotations", mark)]);
-    object([
-        ("apiVersion", child.body["apiVersion"].clone()),
-        ("kind", child.body["kind"].clone()),
-        ("metadata", metadata),
-    ])
 }
 
 fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use octroi_api::names::Hostname;
 use octroi_api::{GatewayMode, TenantClass, labels};
 
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
 use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
+use crate::resolve::hosts::ClaimState;
 
 /// An observed object, reduced to what plans need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +82,8 @@ pub struct World {
     owned: HashMap<Owner, BTreeSet<ChildKey>>,
     placements: BTreeMap<String, GatewayRef>,
     claims: BTreeMap<ChildKey, (String, String)>,
-    attached: BTreeMap<ChildKey, GatewayRef>,
+    attached: BTreeMap<String, GatewayRef>,
+    wanted: BTreeMap<String, Vec<Hostname>>,
 }
 
 /// What an observation changed.
@@ -134,7 +138,7 @@ impl World {
         {
             // A reservation is newer than what the entry says while a move is under way.
             let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
-            self.attached.insert(key.clone(), gateway.clone());
+            self.attached.insert(tenant.clone(), gateway.clone());
             self.placements.entry(tenant.clone()).or_insert(gateway);
         }
         if let Some(owner) = object.owner.clone() {
@@ -151,11 +155,11 @@ impl World {
                 self.unlink(key);
                 let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
-                self.attached.remove(key);
-                if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner)
-                    && !self.tenants.contains_key(&tenant)
-                {
-                    self.placements.remove(&tenant);
+                if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner) {
+                    self.attached.remove(&tenant);
+                    if !self.tenants.contains_key(&tenant) {
+                        self.placements.remove(&tenant);
+                    }
                 }
                 Noticed::Change
             }
@@ -185,8 +189,31 @@ impl World {
         self.placements.get(tenant)
     }
 
-    /// Keeps a place for a tenant that has no entry yet.
-    pub fn reserve(&mut self, tenant: &str, gateway: &GatewayRef) -> Noticed {
+    /// Keeps what a plan is about to take, before the first write of it: the place on a Gateway, and the hosts. Two plans
+    /// made one after the other never count on the same.
+    pub fn note_plan(&mut self, plan: &ResolvedTenant) -> Noticed {
+        let hosts = plan.hosts.iter().filter(|h| h.claim != ClaimState::Taken).map(|h| h.host.clone()).collect();
+        self.wanted.insert(plan.name.to_string(), hosts);
+        self.reserve(plan.name.as_str(), &plan.placement.target)
+    }
+
+    /// Gives up the hosts that a plan counted on: it was refused.
+    pub fn drop_wanted(&mut self, tenant: &str) {
+        self.wanted.remove(tenant);
+    }
+
+    /// The Gateway that a tenant's entry is attached to.
+    pub fn attached(&self, tenant: &str) -> Option<&GatewayRef> {
+        self.attached.get(tenant)
+    }
+
+    /// The tenants that are on a Gateway or are to be: a place is free only when it was left.
+    pub fn occupants(&self) -> BTreeSet<(&GatewayRef, &str)> {
+        let all = self.placements.iter().chain(&self.attached);
+        all.map(|(tenant, gateway)| (gateway, tenant.as_str())).collect()
+    }
+
+    fn reserve(&mut self, tenant: &str, gateway: &GatewayRef) -> Noticed {
         let old = self.placements.insert(tenant.to_owned(), gateway.clone());
         if old.as_ref() == Some(gateway) { Noticed::Echo } else { Noticed::Change }
     }
@@ -197,6 +224,7 @@ impl World {
         if self.owned_by(&owner).all(|key| key.kind != ChildKind::ListenerSet) {
             self.placements.remove(tenant);
         }
+        self.wanted.remove(tenant);
         self.tenants.remove(tenant)
     }
 
@@ -205,9 +233,18 @@ impl World {
         &self.placements
     }
 
-    /// Every claimed host and its owner.
-    pub fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.claims.values().map(|(host, tenant)| (host.as_str(), tenant.as_str()))
+    /// The name of a claim that somebody else has on this host or on one that it overlaps with.
+    pub fn claim_over(&self, host: &Hostname, tenant: &str) -> Option<&str> {
+        let is_over = |claimed: &str| Hostname::parse(claimed).is_ok_and(|claimed| claimed.overlaps(host));
+        let mut foreign = self.claims.iter().filter(|(_, (_, owner))| owner != tenant);
+        foreign.find(|(_, (claimed, _))| is_over(claimed)).map(|(key, _)| key.name.as_str())
+    }
+
+    /// Whether somebody else has, or is about to have, a host that some request could match as well as this one.
+    pub fn overlaps_foreign(&self, host: &Hostname, tenant: &str) -> bool {
+        let mut others = self.wanted.iter().filter(|(owner, _)| *owner != tenant);
+        self.claim_over(host, tenant).is_some()
+            || others.any(|(_, hosts)| hosts.iter().any(|wanted| wanted.overlaps(host)))
     }
 
     /// Every Gateway that an entry is on or is to be on: none of them may go.

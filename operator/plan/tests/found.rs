@@ -12,7 +12,6 @@ use support::{Cluster, MOST, class, classes, tenant};
 
 /// Two tenants whose names and classes end up in one object name.
 #[test]
-#[ignore = "bug: ReferenceGrants <tenant>-<class>-wildcard of two tenants can have one name; they fight for it for ever"]
 fn tenants_share_no_object_whatever_they_are_called() {
     let wildcard =
         |name: &str, domain: &str| class(name, &json!({"baseDomain": domain, "tls": {"certificate": "ClassWildcard"}}));
@@ -29,7 +28,6 @@ fn tenants_share_no_object_whatever_they_are_called() {
 
 /// Two reconciles run at once: both plan before either has written.
 #[test]
-#[ignore = "bug: creating a claim locks that host only; a wildcard and a host below it can be claimed by two at once"]
 fn two_that_plan_at_once_never_share_a_host() {
     for (first, second) in [("shop.example", "shop.example"), ("*.shop.example", "www.shop.example")] {
         let mut cluster = Cluster::with(classes());
@@ -46,7 +44,6 @@ fn two_that_plan_at_once_never_share_a_host() {
 
 /// Whoever asks for a move and thinks better of it stays where it is.
 #[test]
-#[ignore = "bug: the reservation of a move that was never made counts as the place"]
 fn a_move_that_is_taken_back_is_no_move() {
     let mut cluster = Cluster::with(classes());
     for name in ["t1", "t2", "t3"] {
@@ -67,7 +64,6 @@ fn a_move_that_is_taken_back_is_no_move() {
 
 /// A tenant that waits for consent to leave a Gateway is still on it.
 #[test]
-#[ignore = "bug: the reservation of a move that was never made frees the place"]
 fn a_place_is_not_given_away_before_it_is_left() {
     let mut cluster = Cluster::with(classes());
     for name in ["t1", "t2"] {
@@ -83,7 +79,6 @@ fn a_place_is_not_given_away_before_it_is_left() {
 
 /// A developer reads in `octroi-entry` which hosts a route may have.
 #[test]
-#[ignore = "bug: octroi-entry lists hosts that belong to somebody else"]
 fn the_hosts_in_a_namespace_are_those_that_are_served() {
     let mut cluster = Cluster::with(classes());
     cluster.apply(tenant("globex", &json!({"domains": [{"host": "shop.example"}]})));

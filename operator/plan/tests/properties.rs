@@ -153,7 +153,7 @@ proptest! {
             let TenantPlan::Keep { resolved, desired, changes } = tenant_plan::plan(&wanted, &world) else {
                 panic!("an empty world refuses nothing: {spec}")
             };
-            world.reserve("acme", &resolved.placement.target);
+            world.note_plan(&resolved);
             simulate::carry_out(&changes, &desired, &mut world);
             if changes.writes.is_empty() {
                 prop_assert!(changes.is_settled(), "{:?}", changes);

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
-use octroi_api::labels;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -90,9 +89,7 @@ impl<'a> Bench<'a> {
     async fn developer(&self, name: &str, host: &str) -> Result<()> {
         let namespaces = Api::<Namespace>::all(self.stage.client.clone());
         polled(&format!("namespace {name}"), async || {
-            let found = namespaces.get_opt(name).await.map_err(Error::kube(format!("namespace {name}")))?;
-            // Its labels are what the default parent of a route depends on.
-            Ok(found.filter(|n| n.metadata.labels.as_ref().is_some_and(|l| l.contains_key(labels::TENANT))))
+            namespaces.get_opt(name).await.map_err(Error::kube(format!("namespace {name}")))
         })
         .await?;
         for object in [objects::service(name), objects::endpoints(name, self.backend), objects::route(name, host)] {

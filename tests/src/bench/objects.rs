@@ -22,10 +22,10 @@ pub(super) fn tenant(name: &str, class: &str, mode: &str) -> Value {
     })
 }
 
-/// Writes a file for kubectl. JSON is YAML.
+/// Writes a file for kubectl. JSON is YAML, where a first line keeps kubectl from taking all of it for JSON.
 pub(super) fn write(file: &Path, objects: &[Value]) -> Result<()> {
     let documents: Vec<_> = objects.iter().map(Value::to_string).collect();
-    std::fs::write(file, documents.join("\n---\n")).map_err(Error::io(file.display().to_string()))
+    std::fs::write(file, format!("---\n{}\n", documents.join("\n---\n"))).map_err(Error::io(file.display().to_string()))
 }
 
 /// What Octroi would apply for this Tenant, in its order; the class's own objects are there already.
@@ -63,11 +63,18 @@ pub(super) fn endpoints(namespace: &str, pod: IpAddr) -> Value {
     })
 }
 
-/// The developer's seven lines.
+/// The developer's route, with its parent: that admission writes it is not what is measured.
 pub(super) fn route(namespace: &str, host: &str) -> Value {
     json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {"name": "www", "namespace": namespace},
-        "spec": {"hostnames": [host], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
+        "spec": {
+            "parentRefs": [{
+                "group": "gateway.networking.k8s.io", "kind": "ListenerSet",
+                "name": namespace, "namespace": format!("gw-{namespace}"),
+            }],
+            "hostnames": [host],
+            "rules": [{"backendRefs": [{"name": "web", "port": 80}]}],
+        },
     })
 }

@@ -22,7 +22,8 @@ pub struct Table {
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What is wrong, or nearly.
-    pub case: String,
+    #[serde(rename = "case")]
+    pub what: String,
     /// Its name, when the name is the point.
     name: Option<Value>,
     /// Its annotations.

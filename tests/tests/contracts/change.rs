@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// The keyed lists in what Octroi sends.
+const KEYED: [&str; 2] = ["/spec/listeners", "/spec/headers/lateResponseHeaders/set"];
+
 /// One edit: what is put at a place, or taken away from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
@@ -23,11 +26,21 @@ impl Edit {
         match (object.pointer_mut(parent)?, &self.value) {
             (Value::Object(fields), Some(value)) => drop(fields.insert(key, value.clone())),
             (Value::Object(fields), None) => drop(fields.remove(&key)?),
-            (Value::Array(items), Some(value)) => *items.get_mut(key.parse::<usize>().ok()?)? = value.clone(),
+            (Value::Array(items), Some(value)) => match key.parse::<usize>().ok()? {
+                index if index == items.len() => items.push(value.clone()),
+                index => *items.get_mut(index)? = value.clone(),
+            },
             (Value::Array(items), None) => drop(items.remove(key.parse().ok().filter(|i: &usize| *i < items.len())?)),
             _ => return None,
         }
         Some(object)
+    }
+
+    /// Whether it gives an item of a keyed list another key: the item that Octroi wants is then missing beside it.
+    pub fn renames(&self) -> bool {
+        let inside = KEYED.iter().find_map(|list| self.pointer.strip_prefix(list)?.strip_prefix('/'));
+        inside.is_some_and(|rest| rest.split_once('/').is_some_and(|(_, field)| field == "name"))
+            && self.value.is_some()
     }
 
     /// The field of `metadata` that an addition is made to.
@@ -61,6 +74,22 @@ pub fn additions() -> Vec<Edit> {
         add("/metadata/annotations/example.com~1note", json!("seen")),
         add("/metadata/finalizers", json!(["example.com/wait"])),
     ]
+}
+
+/// One more item in each keyed list, like the first but for its key and its host or port.
+pub fn more_items(body: &Value) -> Vec<Edit> {
+    let one_more = |list: &&str| {
+        let items = body.pointer(list)?.as_array()?;
+        let mut item = items.first()?.clone();
+        item["name"] = json!("intruder");
+        if item["hostname"].is_string() {
+            item["hostname"] = json!("intruder.example");
+        } else if item["port"].is_number() {
+            item["port"] = json!(8080);
+        }
+        Some(Edit { pointer: format!("{list}/{}", items.len()), value: Some(item) })
+    };
+    KEYED.iter().filter_map(one_more).collect()
 }
 
 fn each(pointer: &str, value: &Value, all: &mut Vec<Edit>) {

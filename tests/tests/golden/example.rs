@@ -117,7 +117,7 @@ fn of_tenant(tenant: &Tenant, world: &mut World) -> Vec<Child> {
     for _ in 0..MAX_ROUNDS {
         match tenant::plan(tenant, world) {
             TenantPlan::Keep { resolved, desired, changes } => {
-                world.reserve(resolved.name.as_str(), &resolved.placement.target);
+                world.note_plan(&resolved);
                 simulate::carry_out(&changes, &desired, world);
                 if changes.writes.is_empty() {
                     return desired;

@@ -76,9 +76,11 @@ fn plan_and_place(tenant: &Tenant, world: &mut World, context: &Context) -> Tena
     if let TenantPlan::Keep { resolved, .. } = &plan {
         let target = &resolved.placement.target;
         let before = world.placement(&name).cloned();
-        if world.reserve(&name, target) == Noticed::Change {
+        if world.note_plan(resolved) == Noticed::Change {
             wake_classes_of(before.iter().chain([target]), world, context);
         }
+    } else {
+        world.drop_wanted(&name);
     }
     plan
 }

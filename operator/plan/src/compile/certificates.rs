@@ -59,8 +59,8 @@ fn certificate(key: &ChildKey, metadata: ObjectMeta, dns_names: Vec<String>, cla
 }
 
 fn grant(tenant: &ResolvedTenant, secret: &SecretRef, metadata: &Metadata) -> Child {
-    let name = format!("{}-{}", tenant.name, secret.name);
-    let key = ChildKey::new(ChildKind::ReferenceGrant, &secret.namespace, &name);
+    // Named after what may refer: no two tenants share it, whatever they and their classes are called.
+    let key = ChildKey::new(ChildKind::ReferenceGrant, &secret.namespace, &tenant.name.gateway_namespace());
     let spec = ReferenceGrantSpec {
         from: vec![ReferenceGrantFrom {
             group: super::GATEWAY_API.into(),

@@ -1,5 +1,5 @@
-//! What every host of a tenant gets at the edge, attached to its entry: TLS settings, which no route can take away, and
-//! HSTS, which on kgateway a route can (it has no response header modifier on listeners).
+//! What every host of a tenant gets at the edge, attached to its entry, where no route takes it away: TLS settings and
+//! HSTS (a route's ResponseHeaderModifier removes or replaces it on neither data plane: the end-to-end suite tries).
 
 use std::collections::BTreeMap;
 

@@ -82,8 +82,8 @@ pub fn resolve(
     for host in own {
         let claim = claim_state(&host, name, world);
         if claim == ClaimState::Taken {
-            let message =
-                format!("host '{host}' belongs to somebody else: see kubectl get domainclaims {}", host.object_name());
+            let over = world.claim_over(&host, name.as_str()).map_or_else(|| host.object_name(), ToOwned::to_owned);
+            let message = format!("host '{host}' belongs to somebody else: see kubectl get domainclaims {over}");
             rejections.push(Rejection::new(Reason::HostTaken, "metadata.name", message));
         }
         hosts.push(ResolvedHost { host, secret: own_secret.clone(), claim });
@@ -125,12 +125,6 @@ fn claim_state(host: &Hostname, name: &TenantName, world: &World) -> ClaimState 
             _ => ClaimState::Taken,
         };
     }
-    if overlaps_foreign_claim(host, name, world) { ClaimState::Taken } else { ClaimState::Free }
-}
-
-/// A wildcard and a host below it must not have two owners: the more specific listener would take the other's traffic.
-fn overlaps_foreign_claim(host: &Hostname, name: &TenantName, world: &World) -> bool {
-    world.claims().any(|(claimed, tenant)| {
-        tenant != name.as_str() && Hostname::parse(claimed).is_ok_and(|claimed| claimed.overlaps(host))
-    })
+    // A wildcard and a host below it must not have two owners: the more specific listener would take the other's traffic.
+    if world.overlaps_foreign(host, name.as_str()) { ClaimState::Taken } else { ClaimState::Free }
 }

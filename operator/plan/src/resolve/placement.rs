@@ -1,5 +1,7 @@
 //! Where a tenant's traffic enters: on which Gateway its entry is, on which it should be, and when it may move.
 
+use std::collections::BTreeMap;
+
 use octroi_api::conditions::Reason;
 use octroi_api::names::TenantName;
 use octroi_api::{GatewayMode, Tenant, labels};
@@ -70,22 +72,21 @@ pub fn resolve(
     settle(tenant, name, class.data_plane, world, &own, target)
 }
 
-/// A tenant stays on its shard; a new one takes the first with room.
+/// A tenant stays on the shard that it is on, or that was kept for it; a new one takes the first with room.
 fn choose_shard(name: &TenantName, class: &ResolvedClass, world: &World) -> GatewayRef {
-    if let Some(current) = world.placement(name.as_str())
-        && shard_index(&class.name, current).is_some()
-    {
+    let known = world.attached(name.as_str()).into_iter().chain(world.placement(name.as_str()));
+    if let Some(current) = known.into_iter().find(|gateway| shard_index(&class.name, gateway).is_some()) {
         return current.clone();
     }
-    let mut used = std::collections::BTreeMap::<usize, usize>::new();
-    for gateway in world.placements().values() {
+    let mut used = BTreeMap::<usize, usize>::new();
+    for (gateway, _) in world.occupants() {
         if let Some(index) = shard_index(&class.name, gateway) {
             *used.entry(index).or_default() += 1;
         }
     }
     let has_room = |index: &usize| used.get(index).copied().unwrap_or_default() < class.max_tenants_per_shard;
     // One of so many has room: there are fewer tenants than that.
-    let last = world.placements().len();
+    let last = used.values().sum();
     shard(&class.name, (0..=last).find(has_room).unwrap_or(last))
 }
 

@@ -120,7 +120,7 @@ impl Cluster {
         }
         let plan = tenant::plan(&tenant, &self.world);
         if let TenantPlan::Keep { resolved, .. } = &plan {
-            self.world.reserve(name, &resolved.placement.target);
+            self.world.note_plan(resolved);
         }
         plan
     }
