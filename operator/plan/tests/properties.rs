@@ -40,6 +40,8 @@ enum Event {
     Apply(usize, Value, Option<&'static str>),
     /// A user deletes a Tenant.
     Delete(usize),
+    /// The operator looks at two Tenants at once: both are planned before either is written.
+    AtOnce(usize, usize),
     /// The operator looks at a Tenant, for one round.
     Round(usize),
     /// The operator brings a Tenant as far as it goes.
@@ -82,6 +84,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (who.clone(), spec(), select(vec![None, Some("Shared"), Some("Dedicated")]))
             .prop_map(|(who, spec, gap)| Event::Apply(who, spec, gap)),
         1 => who.clone().prop_map(Event::Delete),
+        2 => (who.clone(), who.clone()).prop_map(|(one, other)| Event::AtOnce(one, other)),
         4 => who.clone().prop_map(Event::Round),
         4 => who.prop_map(Event::Reconcile),
         1 => Just(Event::Classes),
@@ -115,9 +118,15 @@ fn happen(event: &Event, cluster: &mut Cluster) {
             }
         }
         Event::Delete(who) => cluster.delete(NAMES[*who]),
+        Event::AtOnce(one, other) if one != other && there(one, cluster) && there(other, cluster) => {
+            let plans = [one, other].map(|who| cluster.plan(NAMES[*who]));
+            for changes in plans.iter().filter_map(octroi_plan::plan::Plan::changes) {
+                cluster.carry_out(&changes.writes);
+            }
+        }
         Event::Round(who) if there(who, cluster) => drop(cluster.round(NAMES[*who])),
         Event::Reconcile(who) if there(who, cluster) => drop(cluster.reconcile(NAMES[*who])),
-        Event::Round(_) | Event::Reconcile(_) => {}
+        Event::AtOnce(..) | Event::Round(_) | Event::Reconcile(_) => {}
         Event::Classes => cluster.reconcile_classes(),
         Event::Judge => drop(cluster.judge()),
         Event::Restart => cluster.restart(),
@@ -201,6 +210,7 @@ proptest! {
             assert_nothing_changed_hands(&before, &cluster);
             assert_claims_outlive_listeners(&before, &cluster);
             assert_gateways_outlive_entries(&before, &cluster);
+            assert_shards_are_not_overfull(&cluster, MOST);
         }
     }
 

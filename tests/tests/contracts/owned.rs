@@ -7,7 +7,7 @@ use octroi_plan::kind::Creation;
 use octroi_plan::{ChildKind, digest as plan_digest};
 use octroi_tests::manifest;
 use octroi_tests::strict::{self, apply_strict};
-use serde_json::{Value, json};
+use serde_json::Value;
 use similar::TextDiff;
 
 use super::change::Edit;
@@ -52,21 +52,13 @@ pub fn kind_of(object: &Value) -> ChildKind {
 pub async fn store(client: &Client, body: Value) -> Stored {
     let (creation, api) = (kind_of(&body).creation(), strict::endpoint(client, &body).await.unwrap());
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), dry_run: false };
-    let first = match creation {
-        Creation::Lock => Some(body.clone()),
-        Creation::Exclusive => {
-            let mark = ["labels", "annotations"].map(|field| body["metadata"][field]["octroi.dev/tenant"].clone());
-            let [labels, annotations] = mark.map(|value| json!({"octroi.dev/tenant": value}));
-            let metadata = json!({"name": manifest::name(&body), "labels": labels, "annotations": annotations});
-            Some(json!({"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata}))
-        }
-        Creation::Apply => None,
-    };
     let fail =
         |error: &dyn std::fmt::Display| -> ! { panic!("{} {}: {error}", manifest::kind(&body), manifest::name(&body)) };
-    let created = match first.map(serde_json::from_value::<DynamicObject>) {
-        Some(object) => Some(api.create(&params, &object.unwrap()).await.unwrap_or_else(|error| fail(&error))),
-        None => None,
+    let created = if creation == Creation::Apply {
+        None
+    } else {
+        let object: DynamicObject = serde_json::from_value(body.clone()).unwrap();
+        Some(api.create(&params, &object).await.unwrap_or_else(|error| fail(&error)))
     };
     let object = match (creation, created) {
         (Creation::Lock, Some(created)) => created,

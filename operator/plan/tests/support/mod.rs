@@ -119,8 +119,9 @@ impl Cluster {
             view.class = class;
         }
         let plan = tenant::plan(&tenant, &self.world);
-        if let TenantPlan::Keep { resolved, .. } = &plan {
-            self.world.note_plan(resolved);
+        match &plan {
+            TenantPlan::Keep { resolved, .. } => drop(self.world.note_plan(resolved)),
+            _ => self.world.drop_wanted(name),
         }
         plan
     }
