@@ -24,11 +24,20 @@ enum Outcome {
     Overtaken,
 }
 
-/// Carries out writes, and tells what failed.
-pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Metrics) -> Vec<Failure> {
-    let mut failures = Vec::new();
+/// What carrying out writes came to.
+#[derive(Default)]
+pub struct Applied {
+    /// What failed.
+    pub failures: Vec<Failure>,
+    /// Whether somebody else was quicker somewhere: the world is behind, and the watch has to tell first.
+    pub is_overtaken: bool,
+}
+
+/// Carries out writes, and tells what came of it.
+pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Metrics) -> Applied {
+    let mut applied = Applied::default();
     for group in writes.chunk_by(|a, b| step(a) == step(b)) {
-        if step(&group[0]) == (false, Stage::Entry) && !failures.is_empty() {
+        if step(&group[0]) == (false, Stage::Entry) && !applied.failures.is_empty() {
             // What guards the routes must stand before the entry that lets them be served.
             break;
         }
@@ -37,12 +46,15 @@ pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Me
         for (change, result) in group.iter().zip(results) {
             metrics.wrote(change.key.kind, verb(&change.action), result.is_ok());
             match result {
+                Ok(Outcome::Overtaken) => applied.is_overtaken = true,
                 Ok(outcome) => note(&change.key, outcome, state),
-                Err(error) => failures.push(Failure { key: change.key.clone(), message: explain(change, &error) }),
+                Err(error) => {
+                    applied.failures.push(Failure { key: change.key.clone(), message: explain(change, &error) });
+                }
             }
         }
     }
-    failures
+    applied
 }
 
 fn step(change: &Change) -> (bool, Stage) {

@@ -43,6 +43,9 @@ pub enum ReconcileError {
         /// The first of them.
         first: String,
     },
+    /// After so many rounds there was still something to write.
+    #[error("there is still something to write; it goes on")]
+    Unsettled,
     /// Another replica may lead by now.
     #[error("the lease was not renewed in time: nothing is written")]
     Stale,

@@ -113,7 +113,9 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         changes.missing_apis.insert(key.kind);
         return None;
     }
-    if is_going(key, world) {
+    // Nothing is written into a namespace before it was seen to be the owner's: somebody else may make one of that name
+    // at the same moment, and must not find our members let into it.
+    if is_going(key, world) || !world.is_at_home(key, owner) {
         return None;
     }
     match (observed, key.kind.creation()) {

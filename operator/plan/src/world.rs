@@ -107,7 +107,8 @@ impl World {
         self.owned.get(owner).into_iter().flatten().filter(|key| self.is_at_home(key, owner))
     }
 
-    fn is_at_home(&self, key: &ChildKey, owner: &Owner) -> bool {
+    /// Whether an object lies where only Octroi writes for this owner, or where the owner itself writes.
+    pub fn is_at_home(&self, key: &ChildKey, owner: &Owner) -> bool {
         if !key.kind.namespaced() || key.namespace == labels::GATEWAYS_NAMESPACE {
             return true;
         }

@@ -42,6 +42,25 @@ fn two_that_plan_at_once_never_share_a_host() {
     }
 }
 
+/// As above, with a namespace: whoever comes second must not be let into the first one's.
+#[test]
+fn two_that_plan_at_once_never_share_a_namespace() {
+    let mut cluster = Cluster::with(classes());
+    for (name, role) in [("acme", "Edit"), ("globex", "Admin")] {
+        let members = json!([{"kind": "Group", "name": name, "role": role}]);
+        cluster.apply(tenant(name, &json!({"members": members, "namespaces": [{"name": "shop"}]})));
+        cluster.round(name);
+    }
+    let plans = ["acme", "globex"].map(|name| cluster.plan(name));
+    for changes in plans.iter().filter_map(TenantPlan::changes) {
+        cluster.carry_out(&changes.writes);
+    }
+    cluster.settle();
+    let inside = cluster.objects.iter().filter(|(key, _)| key.namespace == "shop");
+    let foreign: Vec<_> = inside.filter(|(_, object)| object.body.to_string().contains("globex")).collect();
+    assert!(foreign.is_empty(), "globex is let into acme's namespace: {foreign:?}");
+}
+
 /// Whoever asks for a move and thinks better of it stays where it is.
 #[test]
 fn a_move_that_is_taken_back_is_no_move() {

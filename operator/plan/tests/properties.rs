@@ -120,7 +120,7 @@ fn happen(event: &Event, cluster: &mut Cluster) {
         Event::Delete(who) => cluster.delete(NAMES[*who]),
         Event::AtOnce(one, other) if one != other && there(one, cluster) && there(other, cluster) => {
             let plans = [one, other].map(|who| cluster.plan(NAMES[*who]));
-            for changes in plans.iter().filter_map(octroi_plan::plan::Plan::changes) {
+            for changes in plans.iter().filter_map(TenantPlan::changes) {
                 cluster.carry_out(&changes.writes);
             }
         }

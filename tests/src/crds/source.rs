@@ -20,7 +20,7 @@ pub(super) async fn find(project: Project) -> Result<Found> {
             .await?
             .join("charts/gateway-helm/charts/crds/crds/generated"),
         Project::Kgateway => {
-            let Some(dir) = std::env::var_os(KGATEWAY_SETTING) else {
+            let Some(dir) = std::env::var_os(KGATEWAY_SETTING).filter(|dir| !dir.is_empty()) else {
                 let next = format!("set {KGATEWAY_SETTING} to the folder that holds them");
                 return Ok(Found::Absent(Absent { project, next }));
             };

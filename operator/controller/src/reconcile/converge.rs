@@ -12,7 +12,7 @@ use crate::apply;
 use crate::error::ReconcileError;
 
 /// Rounds until a plan must have settled: claims, namespaces, the rest, a move, what is left over.
-const MAX_ROUNDS: usize = 6;
+const MAX_ROUNDS: usize = 10;
 
 /// Carries out a plan until nothing is left to write or a write fails, and returns the last plan and what failed.
 ///
@@ -26,32 +26,36 @@ pub async fn converge<P>(
     let mut applied = BTreeSet::new();
     let mut current = plan(&mut context.state.world());
     for _ in 0..MAX_ROUNDS {
-        let Some(writes) = changes(&current).map(|c| &c.writes).filter(|w| !w.is_empty()) else { break };
+        let Some(writes) = changes(&current).map(|c| &c.writes).filter(|w| !w.is_empty()) else {
+            return Ok((current, Vec::new()));
+        };
         if let Some(failure) = stubborn(writes, &mut applied) {
             return Ok((current, vec![failure]));
         }
         if !context.lease.is_current() {
             return Err(ReconcileError::Stale);
         }
-        let failures = apply::all(&context.client, writes, &context.state, &context.metrics).await;
+        let applied = apply::all(&context.client, writes, &context.state, &context.metrics).await;
         current = plan(&mut context.state.world());
-        if !failures.is_empty() {
-            return Ok((current, failures));
+        if !applied.failures.is_empty() {
+            return Ok((current, applied.failures));
+        }
+        if applied.is_overtaken {
+            return Err(ReconcileError::Unsettled);
         }
     }
-    Ok((current, Vec::new()))
+    Err(ReconcileError::Unsettled)
 }
 
 /// An object that is applied twice in one reconcile does not keep what it is given: writing on would be a fight.
 fn stubborn(writes: &[Change], applied: &mut BTreeSet<(ChildKey, String)>) -> Option<Failure> {
-    writes.iter().filter_map(|w| match &w.action {
-        Action::Apply(body) => Some((w, body)),
-        _ => None,
-    }).find_map(|(write, body)| {
-        let is_again = !applied.insert((write.key.clone(), body.to_string()));
-        is_again.then(|| Failure {
-            key: write.key.clone(),
-            message: "it does not keep what is applied: another controller or an admission policy changes it; see its managedFields".into(),
-        })
-    })
+    let mut bodies = writes.iter().filter_map(|write| match &write.action {
+        Action::Apply(body) => Some((&write.key, body)),
+        Action::Create(_) | Action::Delete(_) | Action::Release(_) => None,
+    });
+    let (key, _) = bodies.find(|(key, body)| !applied.insert(((*key).clone(), body.to_string())))?;
+    Some(Failure { key: key.clone(), message: STUBBORN.into() })
 }
+
+const STUBBORN: &str =
+    "it does not keep what is applied: another controller or an admission policy changes it; see its managedFields";
