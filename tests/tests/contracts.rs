@@ -208,7 +208,6 @@ async fn one_apply_repairs_what_somebody_changed() {
 }
 
 #[tokio::test]
-#[ignore = "bug: items of keyed lists that others own are neither told nor taken away, and may keep ours out"]
 async fn one_apply_repairs_what_somebody_added_to_a_list_of_ours() {
     one_apply_repairs("gw-intruded", |body| {
         let renames = change::edits(body).into_iter().filter(change::Edit::renames);
@@ -218,7 +217,6 @@ async fn one_apply_repairs_what_somebody_added_to_a_list_of_ours() {
 }
 
 #[tokio::test]
-#[ignore = "bug: items of keyed lists that others own are neither told nor taken away, and may keep ours out"]
 async fn a_digest_tells_what_somebody_added_to_a_list_of_ours() {
     let Some((client, stored)) = Stage::golden(PLANES[0]).await else { return };
     let mut wrong = Vec::new();

@@ -93,7 +93,7 @@ async fn print(client: &Client, change: &Change, world: &World) -> Result<()> {
         Action::Delete(_) => println!("- {}", change.key),
         Action::Release(_) => println!("- {} (released: it stays, without the tenant's rights)", change.key),
         Action::Apply(_) if world.get(&change.key).is_none() => println!("+ {}", change.key),
-        Action::Apply(body) => {
+        Action::Apply(body) | Action::Reclaim(body) => {
             println!("~ {}", change.key);
             let live = read_object(client, &change.key).await?;
             let owned = live.as_ref().and_then(digest::owned);

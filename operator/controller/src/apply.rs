@@ -2,12 +2,13 @@
 
 use futures::{StreamExt, stream};
 use kube::Client;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use octroi_api::labels::FIELD_MANAGER;
 use octroi_plan::ChildKey;
 use octroi_plan::diff::{Action, Change};
 use octroi_plan::kind::Stage;
 use octroi_plan::status::Failure;
+use serde_json::Value;
 
 use crate::metrics::Metrics;
 use crate::state::State;
@@ -64,7 +65,7 @@ fn step(change: &Change) -> (bool, Stage) {
 fn verb(action: &Action) -> &'static str {
     match action {
         Action::Create(_) => "create",
-        Action::Apply(_) | Action::Release(_) => "patch",
+        Action::Apply(_) | Action::Reclaim(_) | Action::Release(_) => "patch",
         Action::Delete(_) => "delete",
     }
 }
@@ -90,8 +91,13 @@ async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
         },
         Action::Apply(body) => {
             let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
-            api.patch(name, &params, &Patch::Apply(body)).await.map(stored)
+            match api.patch(name, &params, &Patch::Apply(body)).await {
+                // What somebody left in a list may contradict what is ours, so that both cannot be there.
+                Err(kube::Error::Api(status)) if status.code == 422 => reclaim(&api, name, body).await,
+                result => result.map(stored),
+            }
         }
+        Action::Reclaim(body) => reclaim(&api, name, body).await,
         Action::Release(patch) => api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(stored),
         Action::Delete(precondition) => {
             let preconditions = Preconditions {
@@ -111,6 +117,13 @@ async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
         }
         (result, _) => result,
     }
+}
+
+/// Merges our body over what is there: lists hold again what is ours and nothing else. The next plan applies it, so that
+/// every field is ours too.
+async fn reclaim(api: &Api<DynamicObject>, name: &str, body: &Value) -> Result<Outcome, kube::Error> {
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    api.patch(name, &params.validation_strict(), &Patch::Merge(body)).await.map(stored)
 }
 
 fn stored(object: DynamicObject) -> Outcome {

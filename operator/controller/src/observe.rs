@@ -20,6 +20,7 @@ pub fn observed(kind: ChildKind, object: &DynamicObject) -> Observed {
         resource_version: object.resource_version().unwrap_or_default(),
         digest: digest::of_observed(&value),
         owner: Owner::of_observed(&facts, kind, object.labels(), object.annotations()),
+        has_foreign_items: digest::has_foreign_items(&value),
         deleting: object.metadata.deletion_timestamp.is_some(),
         facts,
     }

@@ -29,6 +29,9 @@ pub enum Action {
     Create(Value),
     /// Applied by server-side apply.
     Apply(Value),
+    /// Merged over, so that lists hold again what is ours and nothing else; applied afterwards, like anything that changed
+    /// hands.
+    Reclaim(Value),
     /// Deleted, if it is still this one.
     Delete(Precondition),
     /// Octroi's labels are taken off a namespace that stays, by this merge patch.
@@ -123,6 +126,7 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         // before a second write is seen there. Applied afterwards, so that each field is Octroi's.
         (None, Creation::Lock | Creation::Exclusive) => Some(Action::Create(child.body.clone())),
         (Some(_), Creation::Lock) => None,
+        (Some(o), _) if o.has_foreign_items => Some(Action::Reclaim(child.body.clone())),
         (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
     }
 }

@@ -70,7 +70,24 @@ fn project_object(object: &Map<String, Value>, fields: &Map<String, Value>) -> M
         .collect()
 }
 
+/// Whether a list of ours holds items that somebody else put there. Server-side apply leaves those alone.
+pub fn has_foreign_items(object: &Value) -> bool {
+    fn is_marked(value: &Value) -> bool {
+        match value {
+            Value::Object(object) => object.values().any(is_marked),
+            Value::Array(items) => items.iter().any(is_marked),
+            other => other == FOREIGN,
+        }
+    }
+    owned(object).as_ref().is_some_and(is_marked)
+}
+
+/// Stands in a projection for items of a keyed list that others own.
+const FOREIGN: &str = "(items that somebody else added)";
+
 fn project_list(items: &[Value], fields: &Map<String, Value>) -> Vec<Value> {
+    let keyed = fields.keys().filter(|key| key.starts_with("k:")).count();
+    let foreign = (keyed > 0 && items.len() > keyed).then(|| Value::from(FOREIGN));
     fields
         .iter()
         .filter_map(|(key, inner)| {
@@ -82,6 +99,7 @@ fn project_list(items: &[Value], fields: &Map<String, Value>) -> Vec<Value> {
             let item = items.iter().find(|i| keys.iter().all(|(k, v)| i.get(k) == Some(v)))?;
             Some(project(item, inner))
         })
+        .chain(foreign)
         .collect()
 }
 
@@ -171,12 +189,21 @@ mod tests {
             "f:atomic": {},
         });
         let spec = json!({
-            "listeners": [{"name": "z", "port": 0}, {"name": "a", "port": 7}, {"name": "b", "port": 1}],
+            "listeners": [{"name": "a", "port": 7}, {"name": "b", "port": 1}],
             "set": ["x", "y", "z"],
             "atomic": [{"deep": [1, 2]}],
         });
         let wanted = json!({"listeners": [{"name": "a"}, {"name": "b", "port": 1}], "set": ["y", "x"], "atomic": [{"deep": [1, 2]}]});
         assert_eq!(of_observed(&observed(&spec, &fields)), Some(desired(&wanted)));
+    }
+
+    #[test]
+    fn an_item_that_somebody_added_to_a_list_of_ours_counts() {
+        let fields = json!({"f:listeners": {"k:{\"name\":\"a\"}": {".": {}, "f:name": {}}}});
+        let alone = observed(&json!({"listeners": [{"name": "a"}]}), &fields);
+        let added = observed(&json!({"listeners": [{"name": "a"}, {"name": "theirs"}]}), &fields);
+        assert!(!has_foreign_items(&alone) && has_foreign_items(&added));
+        assert_ne!(of_observed(&alone), of_observed(&added));
     }
 
     #[test]

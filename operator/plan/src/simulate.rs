@@ -12,7 +12,7 @@ use crate::{ChildKind, facts};
 pub fn carry_out(changes: &Changes, desired: &[Child], world: &mut World) {
     for change in &changes.writes {
         match &change.action {
-            Action::Create(body) | Action::Apply(body) => {
+            Action::Create(body) | Action::Apply(body) | Action::Reclaim(body) => {
                 let applied = matches!(change.action, Action::Apply(_));
                 let digest = desired.iter().find(|c| applied && c.key == change.key).map(|c| c.digest);
                 store(&change.key, body, digest, world);
@@ -35,6 +35,7 @@ fn store(key: &ChildKey, body: &Value, digest: Option<u64>, world: &mut World) {
         resource_version: version.to_string(),
         digest,
         owner,
+        has_foreign_items: false,
         deleting: false,
         facts,
     };

@@ -21,6 +21,8 @@ pub struct Observed {
     pub resource_version: String,
     /// Digest of what Octroi owns of it; see [`crate::digest`].
     pub digest: Option<u64>,
+    /// Whether somebody added items to a list of ours; see [`crate::digest::has_foreign_items`].
+    pub has_foreign_items: bool,
     /// Whose its labels say it is.
     pub owner: Option<Owner>,
     /// Whether it is being deleted.
@@ -297,6 +299,7 @@ mod tests {
             resource_version: version.into(),
             digest: Some(digest),
             owner: Some(Owner::Tenant("acme".into())),
+            has_foreign_items: false,
             deleting: false,
             facts: Facts::Presence,
         }

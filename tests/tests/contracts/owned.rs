@@ -1,6 +1,6 @@
 //! Objects as the operator stores them, and what it owns of them.
 
-use kube::api::{DynamicObject, PostParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use octroi_api::labels::FIELD_MANAGER;
 use octroi_plan::kind::Creation;
@@ -124,12 +124,37 @@ pub async fn edit_and_repair(
     if content(&edited) == before {
         return Ok(());
     }
-    let repaired = value(apply_strict(client, &one.body).await.map_err(|error| error.to_string())?);
+    let repaired = value(repair(client, api, &one.body, &edited).await.map_err(|error| error.to_string())?);
     match mismatch(&Stored { object: repaired.clone(), ..one.clone() }) {
         Some(mismatch) => Err(mismatch),
         None if content(&repaired) != before => Err("the digest is right, and something is left over".into()),
         None => Ok(()),
     }
+}
+
+/// As the operator does it: merged over first where somebody left items in our lists, or where those keep ours out.
+async fn repair(
+    client: &Client,
+    api: &Api<DynamicObject>,
+    body: &Value,
+    edited: &Value,
+) -> octroi_tests::Result<DynamicObject> {
+    let merge = async || {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        api.patch(manifest::name(body), &params, &Patch::Merge(body)).await.unwrap();
+    };
+    if plan_digest::has_foreign_items(edited) {
+        merge().await;
+    }
+    let must_merge = match apply_strict(client, body).await {
+        Ok(object) if !plan_digest::has_foreign_items(&value(object.clone())) => return Ok(object),
+        Ok(_) => true,
+        Err(error) => error.code() == Some(422),
+    };
+    if must_merge {
+        merge().await;
+    }
+    apply_strict(client, body).await
 }
 
 async fn send(api: &Api<DynamicObject>, one: &Stored, edit: &Edit, dry_run: bool) -> Option<Value> {

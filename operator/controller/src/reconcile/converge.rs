@@ -1,6 +1,6 @@
 //! Plan, write, plan again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use octroi_plan::ChildKey;
 use octroi_plan::diff::{Action, Change, Changes};
@@ -23,7 +23,7 @@ pub async fn converge<P>(
     plan: impl Fn(&mut World) -> P,
     changes: impl Fn(&P) -> Option<&Changes>,
 ) -> Result<(P, Vec<Failure>), ReconcileError> {
-    let mut applied = BTreeSet::new();
+    let mut applied = BTreeMap::new();
     let mut current = plan(&mut context.state.world());
     for _ in 0..MAX_ROUNDS {
         let Some(writes) = changes(&current).map(|c| &c.writes).filter(|w| !w.is_empty()) else {
@@ -47,15 +47,20 @@ pub async fn converge<P>(
     Err(ReconcileError::Unsettled)
 }
 
-/// An object that is applied twice in one reconcile does not keep what it is given: writing on would be a fight.
-fn stubborn(writes: &[Change], applied: &mut BTreeSet<(ChildKey, String)>) -> Option<Failure> {
+/// An object that is applied three times in one reconcile (the second time after lists were put right) does not keep what it is given: writing on would be a fight.
+fn stubborn(writes: &[Change], applied: &mut BTreeMap<(ChildKey, String), usize>) -> Option<Failure> {
     let mut bodies = writes.iter().filter_map(|write| match &write.action {
         Action::Apply(body) => Some((&write.key, body)),
-        Action::Create(_) | Action::Delete(_) | Action::Release(_) => None,
+        Action::Create(_) | Action::Reclaim(_) | Action::Delete(_) | Action::Release(_) => None,
     });
-    let (key, _) = bodies.find(|(key, body)| !applied.insert(((*key).clone(), body.to_string())))?;
+    let (key, _) = bodies.find(|(key, body)| {
+        let count = applied.entry(((*key).clone(), body.to_string())).or_default();
+        *count += 1;
+        *count > MOST_APPLIES
+    })?;
     Some(Failure { key: key.clone(), message: STUBBORN.into() })
 }
 
+const MOST_APPLIES: usize = 2;
 const STUBBORN: &str =
     "it does not keep what is applied: another controller or an admission policy changes it; see its managedFields";

@@ -215,7 +215,7 @@ impl Cluster {
                 // Somebody else was quicker.
                 Action::Create(_) if self.objects.contains_key(&change.key) => continue,
                 Action::Create(body) => self.create(&change.key, body.clone(), None),
-                Action::Apply(body) => self.applied(&change.key, body),
+                Action::Apply(body) | Action::Reclaim(body) => self.applied(&change.key, body),
                 Action::Delete(precondition) => {
                     let object = self.objects.get(&change.key);
                     let meant = |o: &&Object| {
@@ -273,6 +273,7 @@ impl Cluster {
             resource_version: object.version.to_string(),
             digest: object.digest,
             owner: object.owner(key),
+            has_foreign_items: false,
             deleting: false,
             facts: facts::of(key.kind, &body),
         };
