@@ -108,3 +108,21 @@ fn the_hosts_in_a_namespace_are_those_that_are_served() {
     let hosts: Vec<&str> = config.body["data"]["hosts"].as_str().unwrap().lines().collect();
     assert_eq!(hosts, ["acme.apps.test", "*.acme.apps.test"]);
 }
+
+/// A claim that somebody deletes is made again before anything else: without it the plan lacks the host, and carrying that
+/// out would take its listener and its name in the certificate away for a moment.
+#[test]
+fn a_lost_claim_is_made_again_before_anything_else() {
+    let mut cluster = Cluster::with(classes());
+    cluster.apply(tenant("acme", &json!({})));
+    cluster.settle();
+    let claim = ChildKey::new(ChildKind::DomainClaim, "", "acme.apps.test");
+    assert_eq!(
+        cluster.world.forget(&claim, None),
+        octroi_plan::world::Noticed::Change,
+        "acme has a claim of that name"
+    );
+    let plan = cluster.plan("acme");
+    let written: Vec<&ChildKey> = plan.changes().unwrap().writes.iter().map(|write| &write.key).collect();
+    assert_eq!(written, [&claim]);
+}

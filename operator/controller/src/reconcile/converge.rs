@@ -47,7 +47,8 @@ pub async fn converge<P>(
     Err(ReconcileError::Unsettled)
 }
 
-/// An object that is applied three times in one reconcile (the second time after lists were put right) does not keep what it is given: writing on would be a fight.
+/// An object that would be applied a third time in one reconcile does not keep what it is given: writing on would be a
+/// fight. The second time is for lists that were put right in between.
 fn stubborn(writes: &[Change], applied: &mut BTreeMap<(ChildKey, String), usize>) -> Option<Failure> {
     let mut bodies = writes.iter().filter_map(|write| match &write.action {
         Action::Apply(body) => Some((&write.key, body)),
