@@ -8,6 +8,9 @@ pub enum ChildKind {
     Namespace,
     RoleBinding,
     ConfigMap,
+    ResourceQuota,
+    LimitRange,
+    NetworkPolicy,
     Certificate,
     ReferenceGrant,
     EnvoyProxy,
@@ -58,11 +61,14 @@ pub enum Creation {
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::DomainClaim,
         Self::Namespace,
         Self::RoleBinding,
         Self::ConfigMap,
+        Self::ResourceQuota,
+        Self::LimitRange,
+        Self::NetworkPolicy,
         Self::Certificate,
         Self::ReferenceGrant,
         Self::EnvoyProxy,
@@ -84,6 +90,9 @@ impl ChildKind {
             Self::Namespace => ("", "v1", "Namespace", "namespaces"),
             Self::RoleBinding => ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
             Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
+            Self::ResourceQuota => ("", "v1", "ResourceQuota", "resourcequotas"),
+            Self::LimitRange => ("", "v1", "LimitRange", "limitranges"),
+            Self::NetworkPolicy => ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
             Self::Certificate => ("cert-manager.io", "v1", "Certificate", "certificates"),
             Self::ReferenceGrant => (GATEWAY, "v1", "ReferenceGrant", "referencegrants"),
             Self::EnvoyProxy => (ENVOY, "v1alpha1", "EnvoyProxy", "envoyproxies"),
@@ -107,7 +116,11 @@ impl ChildKind {
         match self {
             Self::DomainClaim => Stage::Claims,
             Self::Namespace => Stage::Namespaces,
-            Self::RoleBinding | Self::ConfigMap => Stage::Rights,
+            Self::RoleBinding
+            | Self::ConfigMap
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy => Stage::Rights,
             Self::Certificate | Self::ReferenceGrant => Stage::Certificates,
             Self::EnvoyProxy | Self::GatewayParameters | Self::Gateway | Self::HttpRoute => Stage::Gateways,
             Self::ClientTrafficPolicy | Self::TrafficPolicy => Stage::Policies,
@@ -126,8 +139,10 @@ impl ChildKind {
 
     /// The CustomResourceDefinition it needs, when it is not part of Kubernetes.
     pub fn crd_name(self) -> Option<String> {
+        const BUILT_IN: [&str; 2] = ["networking.k8s.io", "rbac.authorization.k8s.io"];
         let api = self.api();
-        api.group.contains('.').then(|| format!("{}.{}", api.plural, api.group)).filter(|_| self != Self::RoleBinding)
+        let is_custom = api.group.contains('.') && !BUILT_IN.contains(&api.group);
+        is_custom.then(|| format!("{}.{}", api.plural, api.group))
     }
 }
 
@@ -142,7 +157,10 @@ mod tests {
 
     #[test]
     fn only_kinds_outside_kubernetes_need_a_crd() {
-        let without: Vec<_> = ChildKind::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
-        assert_eq!(without, [ChildKind::Namespace, ChildKind::RoleBinding, ChildKind::ConfigMap]);
+        use ChildKind as K;
+        let without: Vec<_> = K::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
+        let built_in =
+            [K::Namespace, K::RoleBinding, K::ConfigMap, K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
+        assert_eq!(without, built_in);
     }
 }

@@ -7,7 +7,9 @@ pub mod edge;
 pub mod entry;
 pub mod entry_config;
 pub mod gateway;
+pub mod limits;
 pub mod namespaces;
+pub mod network;
 pub mod proxy;
 pub mod rights;
 
@@ -25,6 +27,8 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(namespaces::of_tenant(tenant, &metadata));
     children.extend(rights::of_tenant(tenant, &metadata));
     children.extend(entry_config::of_tenant(tenant, &metadata));
+    children.extend(limits::of_tenant(tenant, &metadata));
+    children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));
@@ -39,6 +43,7 @@ pub fn class(class: &ResolvedClass, shards: usize) -> Vec<Child> {
     let mut children = Vec::new();
     children.extend(certificates::of_class(class, &metadata));
     children.extend(gateway::of_class(class, shards, &metadata));
+    children.extend(network::of_class(class, shards, &metadata));
     children.sort_by(|a, b| (a.key.kind.stage(), &a.key).cmp(&(b.key.kind.stage(), &b.key)));
     children
 }

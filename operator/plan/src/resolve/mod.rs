@@ -3,6 +3,8 @@
 
 pub mod class;
 pub mod hosts;
+pub mod limits;
+pub mod network;
 pub mod placement;
 
 use octroi_api::conditions::Reason;
