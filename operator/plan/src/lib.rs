@@ -16,7 +16,7 @@ pub mod digest;
 pub mod facts;
 pub mod kind;
 pub mod plan;
-mod quantity;
+pub mod quantity;
 pub mod rejection;
 pub mod resolve;
 pub mod simulate;

@@ -170,7 +170,7 @@ mod tests {
             ("2E", "2E"),
             ("100E", "9223372036854775807"),
             ("0.0000000001", "1n"),
-            ("1e-40", "1n"),
+            ("1e-40", "1e-9"),
         ] {
             assert_eq!(canonical(text), stored, "{text}");
             assert_eq!(canonical(stored), stored, "twice");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::world::{
     CERTIFICATE, CLAIM, CLIENT_POLICY, CONFIG_MAP, ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind,
-    NAMESPACE, PARAMETERS, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned,
+    LIMITS, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned,
     patch, tenant, within,
 };
 
@@ -32,6 +32,9 @@ fn edit(kind: Kind) -> (&'static str, Value) {
         NAMESPACE => ("/metadata/labels/pod-security.kubernetes.io~1enforce", json!("privileged")),
         ROLE_BINDING => ("/subjects/0/name", json!("intruders")),
         CONFIG_MAP => ("/data/hosts", json!("evil.example")),
+        QUOTA => ("/spec/hard/pods", json!("5000")),
+        LIMITS => ("/spec/limits/0/default/memory", json!("64Gi")),
+        NETWORK_POLICY => ("/spec/egress/0/to", json!([])),
         CERTIFICATE => ("/spec/dnsNames/0", json!("evil.example")),
         GRANT => ("/spec/from/0/namespace", json!("intruders")),
         ENVOY_PROXY => ("/spec/provider/kubernetes/envoyService/type", json!("NodePort")),

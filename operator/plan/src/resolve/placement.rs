@@ -124,11 +124,12 @@ fn settle(
     };
     let own_gateway = target == *own || current == *own;
     let serving = if waiting.is_some() { current } else { target.clone() };
-    let sources = sources(name, [own, &target], world);
+    let sources = sources(name, [own, &serving], world);
     ResolvedPlacement { serving, target, own_gateway, sources, waiting }
 }
 
-/// Where the entry is, where it is going and where it comes from; and its own, whose place is fixed.
+/// Where the entry is to be, where it is and where it comes from; and its own, whose place is fixed. Not where it may be one
+/// day: a place that is only kept for it may be another after a restart.
 fn sources(name: &TenantName, known: [&GatewayRef; 2], world: &World) -> BTreeSet<GatewayRef> {
     let others = world.attached(name.as_str()).into_iter().chain(world.left(name.as_str()));
     known.into_iter().chain(others).cloned().collect()
