@@ -28,6 +28,13 @@ pub const DEFAULT_CLASS: &str = "octroi.dev/is-default-class";
 /// changes its address, and that the old address stops answering before clients' DNS follows.
 pub const ACCEPT_GAP: &str = "octroi.dev/accept-gap";
 
+/// Annotation on a Tenant: holds it at `Cordoned` or `Suspended`, whatever its spec says; the stricter wins.
+pub const HOLD: &str = "octroi.dev/hold";
+/// Annotation beside [`HOLD`]: why, in words for whoever reads the Tenant.
+pub const HOLD_REASON: &str = "octroi.dev/hold-reason";
+/// Annotation beside [`HOLD`]: until when, as an RFC 3339 time.
+pub const HOLD_UNTIL: &str = "octroi.dev/hold-until";
+
 /// The namespace of shared Gateways.
 pub const GATEWAYS_NAMESPACE: &str = "octroi-gateways";
 /// What the name of a tenant's gateway namespace starts with.

@@ -15,6 +15,7 @@ pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod names;
+mod route_problem;
 mod schema;
 mod tenant;
 
@@ -23,9 +24,10 @@ pub use class::{
     CertificateScope, ClassGateway, ClassNamespaces, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity, Proxy,
     ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus, TlsVersion,
 };
+pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
-    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantStatus,
+    NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantStatus,
 };
 
 use k8s_openapi::schemars;

@@ -18,6 +18,7 @@ pub mod kind;
 pub mod plan;
 pub mod rejection;
 pub mod resolve;
+pub mod routes;
 pub mod simulate;
 pub mod status;
 pub mod tenant;

@@ -12,6 +12,7 @@ use octroi_api::conditions::{ConditionType, reason_of};
 use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::placement::shard_index;
+use octroi_plan::routes::judge;
 use octroi_plan::status::{self, Failure};
 use octroi_plan::tenant::{TenantPlan, plan};
 use octroi_plan::world::{GatewayRef, Noticed, World};
@@ -117,7 +118,11 @@ async fn write_status(
     failures: &[Failure],
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
+    let (wanted, routes) = {
+        let world = context.state.world();
+        let status = status::tenant::of(tenant, plan, &world, failures, Timestamp::now());
+        (status, judge::of_plan(tenant, plan, &world).unwrap_or_default())
+    };
     let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
     context.metrics.judged(RESOURCE, &tenant.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };

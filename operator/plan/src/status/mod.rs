@@ -4,6 +4,7 @@
 pub mod class;
 mod gateway;
 mod hosts;
+pub mod routes;
 pub mod tenant;
 
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
@@ -21,6 +22,8 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Items of a kind that a status lists.
+const MAX_FAILING: usize = 20;
 /// Longest message of a condition here: enough to act on, and a bound for the store.
 const MAX_MESSAGE: usize = 1000;
 

@@ -5,17 +5,16 @@ use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
 use octroi_api::{DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantStatus};
 
-use super::{Failure, bounded, fails, gateway, holds, hosts, obstacle};
+use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, obstacle, routes};
 use crate::child::{Child, ChildKey};
 use crate::diff::Changes;
 use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
+use crate::routes::judge;
 use crate::tenant::TenantPlan;
 use crate::world::World;
-
-const MAX_FAILING: usize = 20;
 
 /// The status of a Tenant after its plan was carried out as far as it went; `None` when there is nothing left to say it
 /// of.
@@ -35,6 +34,9 @@ pub fn of(
         TenantPlan::Keep { resolved, desired, changes } => kept(resolved, desired, changes, world, failures),
     };
     status.0.observed_generation = Some(generation);
+    if let Some(judged) = judge::of_plan(tenant, plan, world) {
+        status.0.routes = Some(routes::of(&judged));
+    }
     status.0.conditions = merge(stamp(status.1, &old.conditions, generation, now), &old.conditions);
     Some(status.0)
 }
