@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use octroi_api::names::Hostname;
-use octroi_api::{RouteProblem, Tenant};
+use octroi_api::{RouteProblem, Tenant, TenantState, labels};
 
 use super::RouteKey;
 use super::observed::{Refusal, Route, Verdict};
@@ -12,6 +12,7 @@ use crate::compile::entry_config;
 use crate::kind::ChildKind;
 use crate::resolve::class::DataPlane;
 use crate::resolve::hosts::ClaimState;
+use crate::resolve::state;
 use crate::tenant::TenantPlan;
 use crate::world::World;
 
@@ -86,15 +87,15 @@ impl Standing {
             }
             TenantPlan::Reject(_) | TenantPlan::TearDown(_) | TenantPlan::Orphan => (world.claimed_by(&name), None),
         };
-        Self { suspended: suspension(tenant), tenant: name, hosts, data_plane }
+        Self { suspended: suspension(tenant, world), tenant: name, hosts, data_plane }
     }
 }
 
-/// Whether a Tenant is suspended, and why.
-fn suspension(tenant: &Tenant) -> Option<Option<String>> {
-    let annotations = tenant.metadata.annotations.as_ref()?;
-    let is_held = annotations.get(octroi_api::labels::HOLD).is_some_and(|hold| hold == "Suspended");
-    is_held.then(|| annotations.get(octroi_api::labels::HOLD_REASON).cloned())
+/// Whether a Tenant is suspended, and why. A refused one stays as it was, which is what it asked for as far as can be told.
+fn suspension(tenant: &Tenant, world: &World) -> Option<Option<String>> {
+    let state = state::resolve(tenant, world.now).unwrap_or_default();
+    let why = state.hold.filter(|hold| hold.state == TenantState::Suspended).and_then(|hold| hold.reason);
+    (state.state == TenantState::Suspended).then_some(why)
 }
 
 /// What is to be said of a Tenant's routes; nothing any more while it is taken away.
@@ -106,7 +107,7 @@ pub fn of_plan(tenant: &Tenant, plan: &TenantPlan, world: &World) -> Option<Vec<
 /// What is to be said of every route in the namespaces that a tenant owns, in the order of their keys.
 pub fn all(standing: &Standing, world: &World) -> Vec<Judged> {
     let owner = Owner::Tenant(standing.tenant.clone());
-    let gateway_namespace = format!("{}{}", octroi_api::labels::GATEWAY_NAMESPACE_PREFIX, standing.tenant);
+    let gateway_namespace = format!("{}{}", labels::GATEWAY_NAMESPACE_PREFIX, standing.tenant);
     let own = world.owned_by(&owner).filter(|key| key.kind == ChildKind::Namespace && key.name != gateway_namespace);
     own.flat_map(|namespace| world.routes.within(&namespace.name))
         .map(|(key, route)| Judged { outcome: outcome(&key, route, standing), uid: route.uid.to_string(), key })
