@@ -67,6 +67,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
         context.metrics.judged(RESOURCE, &tenant.name_any(), None);
+        context.route_events.forget(&name);
         return Ok(Action::await_change());
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
@@ -149,11 +150,15 @@ async fn write_status(
     failures: &[Failure],
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let (wanted, routes) = {
+    let (wanted, judged) = {
         let world = context.state.world();
         let status = status::tenant::of(tenant, plan, &world, failures, Timestamp::now());
-        (status, judge::of_plan(tenant, plan, &world).unwrap_or_default())
+        (status, judge::of_plan(tenant, plan, &world))
     };
+    if let Some(judged) = judged.filter(|_| context.lease.is_current()) {
+        let before = tenant.status.as_ref().and_then(|s| s.routes.as_ref());
+        context.route_events.tell(&tenant.name_any(), before, &judged).await;
+    }
     let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
     context.metrics.judged(RESOURCE, &tenant.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };

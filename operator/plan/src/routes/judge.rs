@@ -13,6 +13,7 @@ use crate::kind::ChildKind;
 use crate::resolve::class::DataPlane;
 use crate::resolve::hosts::ClaimState;
 use crate::resolve::state;
+use crate::status::bounded;
 use crate::tenant::TenantPlan;
 use crate::world::World;
 
@@ -70,9 +71,9 @@ impl Problem {
         Self { word, fault: fault.into(), remedy: remedy.into() }
     }
 
-    /// Both in one.
+    /// Both in one, within the bounds of a status and of an Event.
     pub fn message(&self) -> String {
-        format!("{}: {}", self.fault, self.remedy)
+        bounded(format!("{}: {}", self.fault, self.remedy))
     }
 }
 

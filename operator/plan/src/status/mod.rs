@@ -35,7 +35,7 @@ fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Ver
     Verdict { kind, holds: false, reason, message: bounded(message.into()) }
 }
 
-fn bounded(mut message: String) -> String {
+pub(crate) fn bounded(mut message: String) -> String {
     if message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or_default();
         message.truncate(end);

@@ -2,7 +2,7 @@
 
 use octroi_api::{FailingItem, RouteProblem, RoutesStatus};
 
-use super::{MAX_FAILING, bounded};
+use super::MAX_FAILING;
 use crate::routes::judge::{Judged, Outcome};
 
 /// The status of routes. A route counts once: a suspended tenant's are suspended, whatever else could be said of them.
@@ -14,7 +14,7 @@ pub fn of(judged: &[Judged]) -> RoutesStatus {
         Outcome::Problem(problem) if problem.word != RouteProblem::Suspended => Some(FailingItem {
             name: route.key.to_string(),
             reason: problem.word.as_str().into(),
-            message: bounded(problem.message()),
+            message: problem.message(),
         }),
         Outcome::Problem(_) | Outcome::Accepted | Outcome::Pending => None,
     });
