@@ -22,6 +22,8 @@ mod intruders;
 mod leader;
 #[path = "operator/optional_apis.rs"]
 mod optional_apis;
+#[path = "operator/routes.rs"]
+mod routes;
 #[path = "operator/sharding.rs"]
 mod sharding;
 #[path = "operator/status.rs"]

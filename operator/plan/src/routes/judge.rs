@@ -174,7 +174,8 @@ fn hostnames(key: &RouteKey, route: &Route, standing: &Standing) -> Option<Probl
         more => format!(" (nor are {more} more)"),
     };
     let fault = format!("spec.hostnames[{index}] '{host}' is not the tenant's{more}");
-    let remedy = format!("use one of {own}, or ask the run team to add it to spec.domains of Tenant {}", standing.tenant);
+    let remedy =
+        format!("use one of {own}, or ask the run team to add it to spec.domains of Tenant {}", standing.tenant);
     Some(Problem::new(RouteProblem::HostnameNotOwned, fault, remedy))
 }
 

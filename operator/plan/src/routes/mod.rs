@@ -108,7 +108,8 @@ impl Routes {
 
     /// Every key of a kind: what a fresh list must be compared with.
     pub fn keys_of(&self, kind: RouteKind) -> Vec<RouteKey> {
-        let key = |namespace: &String, name: &String| RouteKey { namespace: namespace.clone(), kind, name: name.clone() };
+        let key =
+            |namespace: &String, name: &String| RouteKey { namespace: namespace.clone(), kind, name: name.clone() };
         let inside = self.0.iter().flat_map(|(namespace, inside)| inside.keys().map(move |inner| (namespace, inner)));
         inside.filter(|(_, (k, _))| *k == kind).map(|(namespace, (_, name))| key(namespace, name)).collect()
     }

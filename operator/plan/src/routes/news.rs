@@ -68,8 +68,7 @@ impl Told {
                 }
                 // Nothing is solved before the data plane says so.
                 Outcome::Pending => {
-                    let unnamed =
-                        || Telling { uid: None, word: RouteProblem::Suspended, said: String::new() };
+                    let unnamed = || Telling { uid: None, word: RouteProblem::Suspended, said: String::new() };
                     let old = old.or_else(|| self.all_suspended.then(unnamed));
                     self.routes.extend(old.map(|old| (name, old)));
                 }
