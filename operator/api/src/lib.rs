@@ -16,6 +16,7 @@ pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod names;
+mod route_problem;
 mod schema;
 mod tenant;
 
@@ -26,9 +27,11 @@ pub use class::{
     TlsVersion,
 };
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
+pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
-    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState, TenantStatus,
+    NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
+    TenantStatus,
 };
 
 use k8s_openapi::schemars;

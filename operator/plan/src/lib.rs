@@ -20,6 +20,7 @@ pub mod plan;
 pub mod quantity;
 pub mod rejection;
 pub mod resolve;
+pub mod routes;
 pub mod simulate;
 pub mod status;
 pub mod tenant;

@@ -56,6 +56,7 @@ pub const ENVOY_PROXY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyPr
 pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayParameters", "gatewayparameters");
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");

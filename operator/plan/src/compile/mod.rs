@@ -19,7 +19,7 @@ use crate::child::{Child, Metadata, Owner};
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
 
-const GATEWAY_API: &str = "gateway.networking.k8s.io";
+pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// Everything a Tenant is turned into, in the order of writes.
 pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {

@@ -7,7 +7,7 @@ use octroi_api::{
     DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantState, TenantStatus, labels,
 };
 
-use super::{Failure, bounded, fails, gateway, holds, hosts, obstacle};
+use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, obstacle, routes};
 use crate::child::{Child, ChildKey};
 use crate::compile::limits;
 use crate::diff::Changes;
@@ -16,10 +16,9 @@ use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
 use crate::resolve::namespaces::Unadopted;
+use crate::routes::judge;
 use crate::tenant::TenantPlan;
 use crate::world::World;
-
-const MAX_FAILING: usize = 20;
 
 /// The status of a Tenant after its plan was carried out as far as it went; `None` when there is nothing left to say it
 /// of.
@@ -39,6 +38,9 @@ pub fn of(
         TenantPlan::Keep { resolved, desired, changes } => kept(resolved, desired, changes, world, failures),
     };
     status.0.observed_generation = Some(generation);
+    if let Some(judged) = judge::of_plan(tenant, plan, world) {
+        status.0.routes = Some(routes::of(&judged));
+    }
     status.0.conditions = merge(stamp(status.1, &old.conditions, generation, now), &old.conditions);
     Some(status.0)
 }
