@@ -14,16 +14,23 @@ const (
 	parametersNamespace = "octroi-gateways"
 )
 
+// usedClass is the GatewayClass that a run uses.
+type usedClass struct {
+	name       string
+	controller string
+	remove     func(context.Context) error
+}
+
 // gatewayClass is the class that the suite's Gateways name. The lab gives a Service of type LoadBalancer no address, and
 // the suite's Gateways name no parameters: so on Envoy Gateway the class brings them, and is a copy of the named one.
-func gatewayClass(ctx context.Context, t tenants, like string) (name string, remove func(context.Context) error, err error) {
+func gatewayClass(ctx context.Context, t tenants, like string) (usedClass, error) {
 	found := &gatewayv1.GatewayClass{}
 	if err := t.client.Get(ctx, client.ObjectKey{Name: like}, found); err != nil {
-		return "", nil, fmt.Errorf("GatewayClass %s: %w (name another by -gateway-class)", like, err)
+		return usedClass{}, fmt.Errorf("GatewayClass %s: %w (name another by -gateway-class)", like, err)
 	}
 	controller := string(found.Spec.ControllerName)
 	if !strings.HasPrefix(controller, "gateway.envoyproxy.io/") {
-		return like, func(context.Context) error { return nil }, nil
+		return usedClass{like, controller, func(context.Context) error { return nil }}, nil
 	}
 	requests := map[string]any{"cpu": "10m", "memory": "64Mi"}
 	parameters := object("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy", ownGatewayClass, map[string]any{
@@ -46,12 +53,12 @@ func gatewayClass(ctx context.Context, t tenants, like string) (name string, rem
 		},
 	})
 	if err := t.apply(ctx, parameters); err != nil {
-		return "", nil, err
+		return usedClass{}, err
 	}
 	if err := t.apply(ctx, class); err != nil {
-		return "", nil, err
+		return usedClass{}, err
 	}
-	remove = func(ctx context.Context) error {
+	remove := func(ctx context.Context) error {
 		for _, o := range []client.Object{class, parameters} {
 			if err := client.IgnoreNotFound(t.client.Delete(ctx, o)); err != nil {
 				return err
@@ -59,5 +66,5 @@ func gatewayClass(ctx context.Context, t tenants, like string) (name string, rem
 		}
 		return nil
 	}
-	return ownGatewayClass, remove, nil
+	return usedClass{ownGatewayClass, controller, remove}, nil
 }

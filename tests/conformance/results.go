@@ -15,6 +15,7 @@ import (
 type result struct {
 	Outcome string  `json:"outcome"`
 	Seconds float64 `json:"seconds"`
+	Why     string  `json:"why,omitempty"`
 }
 
 // results by name of the test.
@@ -33,7 +34,7 @@ func readResults(file string) (results, error) {
 	return found, json.Unmarshal(content, &found)
 }
 
-func (r results) add(name string, failed, skipped bool, took time.Duration) {
+func (r results) add(name string, failed, skipped bool, took time.Duration, why string) {
 	outcome := "passed"
 	switch {
 	case failed:
@@ -41,7 +42,7 @@ func (r results) add(name string, failed, skipped bool, took time.Duration) {
 	case skipped:
 		outcome = "skipped"
 	}
-	r[name] = result{Outcome: outcome, Seconds: took.Round(100 * time.Millisecond).Seconds()}
+	r[name] = result{Outcome: outcome, Seconds: took.Round(100 * time.Millisecond).Seconds(), Why: why}
 }
 
 func (r results) write(file string) error {
@@ -66,7 +67,7 @@ func (r results) table(out io.Writer) {
 				one.Outcome = "not run"
 			}
 			counts[one.Outcome]++
-			fmt.Fprintf(out, "  %-52s %-8s %6.1f s\n", name, one.Outcome, one.Seconds)
+			fmt.Fprintf(out, "  %-52s %-8s %6.1f s  %s\n", name, one.Outcome, one.Seconds, one.Why)
 		}
 	}
 	fmt.Fprintf(out, "conformance: %d passed, %d failed, %d skipped, %d not run\n",
