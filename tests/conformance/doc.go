@@ -5,6 +5,9 @@
 // The suite makes Gateways, ListenerSets and ReferenceGrants, which no tenant may. It therefore runs as a member of the
 // break-glass group, whom admission does not judge: what is shown is how the data plane isolates tenants, not admission.
 //
+// One guard would even so keep the data plane from making the proxies of Gateways in tenants' namespaces, where no tenant
+// may have one. It leaves the suite's namespaces out, by name, while the tests run.
+//
 // Nothing of the suite is changed but this, in its manifests: Namespaces are left out, since Octroi makes them; the image
 // of the echo server is one that the lab built from the suite's own source; pods say what Pod Security "restricted" wants;
 // and a DNS server is left out that no selected test asks.

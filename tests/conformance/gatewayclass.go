@@ -34,6 +34,8 @@ func gatewayClass(ctx context.Context, t tenants, like string) (usedClass, error
 	}
 	requests := map[string]any{"cpu": "10m", "memory": "64Mi"}
 	parameters := object("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy", ownGatewayClass, map[string]any{
+		// A proxy of a test's Gateway has nobody to wait for; its namespace cannot go before it.
+		"shutdown": map[string]any{"drainTimeout": "2s", "minDrainDuration": "1s"},
 		"provider": map[string]any{
 			"type": "Kubernetes",
 			"kubernetes": map[string]any{

@@ -87,9 +87,14 @@ func raise(t *testing.T, made tenants, like string) usedClass {
 	ctx := context.Background()
 	class, err := gatewayClass(ctx, made, like)
 	require.NoError(t, err)
+	guard, err := made.allowProxies(ctx)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if *keep {
 			return
+		}
+		if err := guard(ctx); err != nil {
+			t.Errorf("putting %s back: %v", proxyGuard, err)
 		}
 		if err := made.down(ctx); err != nil {
 			t.Errorf("removing the tenants: %v", err)

@@ -126,15 +126,25 @@ func (t tenants) check(ctx context.Context) error {
 	return errors.Join(wrong...)
 }
 
-// down removes the Tenants with their namespaces, then the class, and waits until all are gone.
+// down removes the Tenants of the class with their namespaces, those of earlier runs too, then the class, and waits until
+// all are gone.
 func (t tenants) down(ctx context.Context) error {
+	all := &unstructured.UnstructuredList{}
+	all.SetAPIVersion(octroiAPI)
+	all.SetKind("TenantList")
+	if err := t.client.List(ctx, all); err != nil {
+		return err
+	}
 	var left []client.Object
-	for name := range t.namespaces {
-		tenant := object(octroiAPI, "Tenant", name, nil)
+	for i := range all.Items {
+		tenant := &all.Items[i]
+		if class, _, _ := unstructured.NestedString(tenant.Object, "spec", "className"); class != tenantClass {
+			continue
+		}
 		if err := client.IgnoreNotFound(t.client.Delete(ctx, tenant)); err != nil {
 			return err
 		}
-		left = append(left, tenant, object("v1", "Namespace", name, nil))
+		left = append(left, tenant, object("v1", "Namespace", tenant.GetName(), nil))
 	}
 	if err := t.gone(ctx, left); err != nil {
 		return err
