@@ -14,7 +14,7 @@ use octroi_tests::{manifest, strict};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const ALWAYS: [&str; 20] = [
+const ALWAYS: [&str; 16] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-operator",
     "ClusterRole/octroi-tenant-admin",
@@ -31,14 +31,34 @@ const ALWAYS: [&str; 20] = [
     "RoleBinding/octroi-operator",
     "Service/octroi-metrics",
     "ServiceAccount/octroi",
-    "ValidatingAdmissionPolicy/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicy/octroi-tenantclass-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenantclass-deletion",
 ];
 
-/// What outlives the release: traffic, guards or tenants' rights hang on it.
-const KEPT: [&str; 14] = [
+/// The guards: each a policy and its binding, there always and kept.
+const GUARDS: [&str; 20] = [
+    "octroi-claims",
+    "octroi-cordon",
+    "octroi-endpoints",
+    "octroi-gateways",
+    "octroi-hold",
+    "octroi-namespaces",
+    "octroi-operator",
+    "octroi-ownership",
+    "octroi-platform-kinds",
+    "octroi-route-backends",
+    "octroi-route-filters",
+    "octroi-route-hosts",
+    "octroi-route-metadata",
+    "octroi-route-parents",
+    "octroi-route-size",
+    "octroi-services",
+    "octroi-tenant-deletion",
+    "octroi-tenant-limits",
+    "octroi-tenant-rights",
+    "octroi-tenantclass-deletion",
+];
+
+/// Beside the guards, what outlives the release: traffic, guards or tenants' rights hang on it.
+const KEPT: [&str; 10] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-tenant-admin",
     "ClusterRole/octroi-tenant-edit",
@@ -49,10 +69,6 @@ const KEPT: [&str; 14] = [
     "MutatingAdmissionPolicy/octroi-default-parent",
     "MutatingAdmissionPolicyBinding/octroi-default-parent",
     "Namespace/octroi-gateways",
-    "ValidatingAdmissionPolicy/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicy/octroi-tenantclass-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenantclass-deletion",
 ];
 
 /// What no member of a tenant may write, by group; each would undo what the platform built.
@@ -83,7 +99,7 @@ fn lint_is_strict_and_clean() {
 
 #[test]
 fn a_template_needs_no_cluster_and_each_switch_adds_its_own_kind() {
-    assert_eq!(titles(""), BTreeSet::from(ALWAYS.map(String::from)));
+    assert_eq!(titles(""), with_guards(&ALWAYS));
     let off = "podDisruptionBudget.enabled=false,networkPolicy.enabled=false";
     let gone = ["NetworkPolicy/octroi", "PodDisruptionBudget/octroi"].map(String::from);
     assert_eq!(&titles("") - &titles(off), BTreeSet::from(gone));
@@ -145,7 +161,7 @@ fn the_image_is_a_tag_or_a_digest() {
 fn what_traffic_and_guards_hang_on_is_kept_and_nothing_else() {
     let kept = |object: &&Value| object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep";
     let found: BTreeSet<_> = render(ALL_ON).iter().filter(kept).map(title).collect();
-    assert_eq!(found, BTreeSet::from(KEPT.map(String::from)));
+    assert_eq!(found, with_guards(&KEPT));
 }
 
 #[test]
@@ -260,7 +276,8 @@ async fn uninstall_and_install_again_take_back_what_was_kept() {
     let notes = on_cluster(&install).ok();
     assert!(notes.contains("kind: TenantClass") && notes.contains("gatewayClassName: octroi-envoy-gateway"), "{notes}");
     assert!(notes.contains("still lacks") && notes.contains("cert-manager"), "{notes}");
-    let kept = KEPT.iter().filter(|name| !name.contains("octroi-kgateway"));
+    let kept = with_guards(&KEPT);
+    let kept = kept.iter().filter(|name| !name.contains("octroi-kgateway"));
     let before: Vec<_> = kept.clone().map(|name| uid(name)).collect();
 
     on_cluster(&["uninstall", "octroi", "-n", NAMESPACE]).ok();
@@ -324,6 +341,17 @@ async fn lab_with_crds() -> (&'static LightLab, &'static crds::Installed) {
         crds::install(&client, &projects).await.unwrap_or_else(|error| panic!("{error}"))
     };
     (lab, INSTALLED.get_or_init(install).await)
+}
+
+fn with_guards(others: &[&str]) -> BTreeSet<String> {
+    let bindings = |guard: &str| match guard {
+        "octroi-gateways" => vec![format!("{guard}-shared"), format!("{guard}-tenants")],
+        _ => vec![guard.to_owned()],
+    };
+    let policies = GUARDS.iter().map(|guard| format!("ValidatingAdmissionPolicy/{guard}"));
+    let bindings = GUARDS.iter().flat_map(|guard| bindings(guard));
+    let bindings = bindings.map(|name| format!("ValidatingAdmissionPolicyBinding/{name}"));
+    others.iter().map(ToString::to_string).chain(policies).chain(bindings).collect()
 }
 
 fn titles(set: &str) -> BTreeSet<String> {
