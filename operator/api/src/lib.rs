@@ -20,12 +20,13 @@ mod tenant;
 
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
-    CertificateScope, ClassGateway, ClassNamespaces, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity, Proxy,
-    ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus, TlsVersion,
+    CertificateScope, ClassGateway, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity,
+    Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
+    TlsVersion,
 };
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
-    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantStatus,
+    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState, TenantStatus,
 };
 
 use k8s_openapi::schemars;

@@ -5,6 +5,7 @@
 //! there is no call but the lease and the watches. This crate must never decide what a Tenant is turned into.
 #![deny(missing_docs)]
 
+mod adoption;
 mod apis;
 mod apply;
 mod backoff;
@@ -29,6 +30,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use adoption::inventories;
 pub use error::RunError;
 pub use snapshot::{read_object, read_world};
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use k8s_openapi::jiff::Timestamp;
 use octroi_api::names::Hostname;
 use octroi_api::{GatewayMode, TenantClass, labels};
 
+use crate::adoption::Found;
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
 use crate::kind::ChildKind;
@@ -69,6 +71,10 @@ pub struct TenantView {
 /// Everything that was observed.
 #[derive(Clone, Debug, Default)]
 pub struct World {
+    /// When it was looked at last: what ends at a given time has ended by then or not.
+    pub now: Timestamp,
+    /// What is in the namespaces that Tenants ask to adopt.
+    pub inventories: BTreeMap<String, Vec<Found>>,
     /// TenantClasses by name.
     pub classes: BTreeMap<String, TenantClass>,
     /// Tenants by name.

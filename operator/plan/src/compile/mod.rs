@@ -7,9 +7,11 @@ pub mod edge;
 pub mod entry;
 pub mod entry_config;
 pub mod gateway;
+pub mod grants;
 pub mod namespaces;
 pub mod proxy;
 pub mod rights;
+pub mod suspension;
 
 use crate::child::{Child, Metadata, Owner};
 use crate::resolve::ResolvedTenant;
@@ -26,8 +28,10 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(rights::of_tenant(tenant, &metadata));
     children.extend(entry_config::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
+    children.extend(grants::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));
+    children.extend(suspension::of_tenant(tenant, &metadata));
     children.extend(entry::of_tenant(tenant, &metadata));
     children.sort_by(|a, b| (a.key.kind.stage(), &a.key).cmp(&(b.key.kind.stage(), &b.key)));
     children

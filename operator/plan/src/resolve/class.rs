@@ -8,6 +8,7 @@ use octroi_api::{
     Tenant, TenantClass, TlsVersion,
 };
 
+use crate::compile::suspension;
 use crate::rejection::Rejection;
 use crate::world::World;
 
@@ -58,6 +59,8 @@ pub struct ResolvedClass {
     pub tls: ResolvedTls,
     /// Pod Security Standard of the tenants' namespaces.
     pub pod_security: PodSecurity,
+    /// What every host of a Suspended tenant answers, in HTML.
+    pub suspended_page: String,
 }
 
 /// Size and address of proxies.
@@ -163,6 +166,11 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         certificate: spec.tls.certificate.unwrap_or_default(),
         tls: tls(class),
         pod_security: spec.namespaces.as_ref().and_then(|n| n.pod_security).unwrap_or_default(),
+        suspended_page: spec
+            .pages
+            .as_ref()
+            .and_then(|pages| pages.suspended.clone())
+            .unwrap_or_else(|| suspension::DEFAULT_PAGE.into()),
     })
 }
 

@@ -3,7 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
-use octroi_api::{DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantStatus};
+use octroi_api::{
+    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantState, TenantStatus, labels,
+};
 
 use super::{Failure, bounded, fails, gateway, holds, hosts, obstacle};
 use crate::child::{Child, ChildKey};
@@ -12,6 +14,7 @@ use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
+use crate::resolve::namespaces::Unadopted;
 use crate::tenant::TenantPlan;
 use crate::world::World;
 
@@ -78,7 +81,7 @@ fn kept(
         hosts::certificates_ready(tenant, desired, world),
         gateway::programmed(tenant, world),
     ];
-    let ready = ready(&verdicts, &domains, changes, failures);
+    let ready = held(tenant, ready(&verdicts, &domains, changes, failures));
     let serving = &tenant.placement.serving;
     let status = TenantStatus {
         class_name: Some(tenant.class.name.clone()),
@@ -113,6 +116,28 @@ fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, fail
     }
 }
 
+/// A Cordoned tenant is served as it is, so it stays Ready; a Suspended one is not.
+fn held(tenant: &ResolvedTenant, ready: Verdict) -> Verdict {
+    if !ready.holds || tenant.state.state == TenantState::Active {
+        return ready;
+    }
+    let (holds, effect) = match tenant.state.state {
+        TenantState::Suspended => (false, "every host answers 503 with the platform's page; nothing was deleted"),
+        _ => (true, "its routes are served as they are and take nothing new"),
+    };
+    let state = tenant.state.state.as_str();
+    let (by, next) = match &tenant.state.hold {
+        Some(hold) if hold.state == tenant.state.state => {
+            let reason = hold.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            (format!("{}{until}{reason}", labels::HOLD), format!("octroi resume {}", tenant.name))
+        }
+        _ => ("spec.state".to_owned(), "set spec.state: Active".to_owned()),
+    };
+    let message = bounded(format!("{state} by {by}: {effect}. To end it: {next}"));
+    Verdict { holds, reason: Reason::Held, message, ..ready }
+}
+
 fn namespaces(tenant: &ResolvedTenant, changes: &Changes, failures: &[Failure]) -> NamespacesStatus {
     let failing: Vec<FailingItem> = tenant
         .namespaces
@@ -135,11 +160,23 @@ fn namespaces(tenant: &ResolvedTenant, changes: &Changes, failures: &[Failure]) 
         })
         .collect();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let ready = tenant.namespaces.len() - failing.len();
+    let unadopted = tenant.unadopted.iter().map(unadopted);
     NamespacesStatus {
-        desired: count(tenant.namespaces.len()),
-        ready: count(tenant.namespaces.len() - failing.len()),
-        failing: failing.into_iter().take(MAX_FAILING).collect(),
+        desired: count(tenant.namespaces.len() + tenant.unadopted.len()),
+        ready: count(ready),
+        failing: unadopted.chain(failing).take(MAX_FAILING).collect(),
     }
+}
+
+fn unadopted(namespace: &Unadopted) -> FailingItem {
+    let (reason, message) = match &namespace.objections {
+        None => (Reason::Progressing, "what is in it is being looked at".to_owned()),
+        Some(objections) => {
+            (Reason::AdoptionRefused, format!("adoption waits until this is put right: {}", objections.join("; ")))
+        }
+    };
+    FailingItem { name: namespace.name.clone(), reason: reason.as_str().into(), message: bounded(message) }
 }
 
 fn namespaces_ready(namespaces: &NamespacesStatus) -> Verdict {
