@@ -8,13 +8,13 @@ use kube::Client;
 use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{ApiResource, Scope, pinned_kind};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::observe::Traffic;
 use crate::{Error, Result};
 
 /// The names that `${…}` may stand for in a file.
-pub const VARS: [&str; 20] = [
+pub const VARS: [&str; 22] = [
     "tenant",           // the attacker
     "namespace",        // its one namespace, with Service web-attacker and HTTPRoute www
     "gatewayNamespace", // gw-<tenant>
@@ -26,6 +26,8 @@ pub const VARS: [&str; 20] = [
     "victimGatewayNamespace",
     "victimApex",
     "victimHost",
+    "victimRouteUid",
+    "victimTenantUid",
     "cordoned", // a tenant in state Cordoned, of which the attacker is a member; HTTPRoute www is there
     "cordonedNamespace",
     "cordonedHost",
@@ -112,6 +114,28 @@ impl Arena {
         Self { vars, platform, traffic, clients, kinds: Mutex::default() }
     }
 
+    /// Notes the uids of the victim's objects: an attacker may have seen them somewhere.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub async fn note_uids(&mut self) -> Result<()> {
+        let route = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "www", "namespace": self.var("victimNamespace")},
+        });
+        let tenant = json!({
+            "apiVersion": "octroi.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": self.var("victim")},
+        });
+        for (name, object) in [("victimRouteUid", route), ("victimTenantUid", tenant)] {
+            let found = super::observe::found(self, &object).await?.flatten().unwrap_or_default();
+            let uid = found["metadata"]["uid"]
+                .as_str()
+                .ok_or_else(|| Error::Failed { what: name.into(), detail: format!("{object} is not there") })?;
+            self.vars.insert(name.into(), uid.into());
+        }
+        Ok(())
+    }
+
     /// The client of a user.
     ///
     /// # Errors
@@ -177,8 +201,6 @@ pub(super) fn fill_text(text: &str, vars: &Vars) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Attack {
     /// Of that subresource.
     #[serde(default)]
     pub subresource: Option<String>,
+    /// What is sent in place of the manifest, where a subresource has a kind of its own.
+    #[serde(default)]
+    pub body: Value,
     /// The body of a patch, and its type.
     #[serde(default)]
     pub patch: Option<Patch>,
@@ -109,6 +112,9 @@ pub struct Options {
     /// More of the query, such as `command=id&stdout=true`.
     #[serde(default)]
     pub query: Option<String>,
+    /// The user that it claims to act as.
+    #[serde(default)]
+    pub impersonate: Option<String>,
     /// So many times, each with its own `${n}`; one refusal is what is wanted.
     #[serde(default)]
     pub times: Option<u32>,

@@ -55,7 +55,9 @@ pub async fn set(stage: &Stage) -> Result<Arena> {
     }
     let (from, to) = (attacker.address().await?, victim.address().await?);
     let traffic = Traffic::at(stage.probe.clone(), from, to, &victim.www()).await?;
-    Ok(Arena::new(vars, platform, clients(stage.lab, &attacker.name).await?, Some(traffic)))
+    let mut arena = Arena::new(vars, platform, clients(stage.lab, &attacker.name).await?, Some(traffic));
+    arena.note_uids().await?;
+    Ok(arena)
 }
 
 /// Takes away what no Tenant owns.

@@ -106,7 +106,14 @@ pub async fn measure(arena: &Arena, attacks: &[Attack], say: impl Fn(&str)) -> R
 }
 
 async fn column(arena: &Arena, guard: &Guard, attacks: &[&Attack]) -> Result<Column> {
-    let taken = take(arena, guard).await?;
+    let taken = match take(arena, guard).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            // The others still count: this one stays unproved.
+            let attacks = BTreeMap::from([("none".to_owned(), error.to_string())]);
+            return Ok(Column { guard: guard.name().to_owned(), attacks, worked: BTreeSet::new() });
+        }
+    };
     let tried = try_all(arena, attacks).await;
     taken.put_back(arena).await?;
     let (column, witness) = tried?;

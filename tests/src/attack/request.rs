@@ -1,11 +1,11 @@
 //! One request to the API server, exactly as an attacker would send it: no client-side check stands between.
 
 use hyper::Request;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use kube::Client;
 use serde_json::Value;
 
-use super::arena::Arena;
+use super::arena::{Arena, fill_text};
 use super::file::{Attack, PatchKind, Verb};
 use crate::{Error, Result, manifest};
 
@@ -70,9 +70,11 @@ pub(super) async fn send(
         Ok(attack.subresource.as_ref().map_or(item.clone(), |sub| format!("{item}/{sub}")))
     };
     let json = "application/json";
+    let body_of = |manifest: &Value| if attack.body.is_null() { manifest.clone() } else { attack.body.clone() };
     let (method, path, kind, body) = match attack.verb {
         Verb::Create if attack.subresource.is_none() => ("POST", place.collection.clone(), json, manifest.clone()),
-        Verb::Create | Verb::Connect => ("POST", item()?, json, manifest.clone()),
+        Verb::Create => ("POST", item()?, json, body_of(manifest)),
+        Verb::Connect => ("POST", item()?, json, Value::Null),
         Verb::Update => ("PUT", item()?, json, laid_over(arena, &place, manifest).await?),
         Verb::Apply => ("PATCH", item()?, "application/apply-patch+yaml", manifest.clone()),
         Verb::Patch => ("PATCH", item()?, patch_type(attack), patch.clone()),
@@ -82,7 +84,13 @@ pub(super) async fn send(
         Verb::List | Verb::Watch => ("GET", place.collection.clone(), json, Value::Null),
         Verb::Traffic => return Err(failed(attack, "traffic is not sent to the API server")),
     };
-    raw(client, method, &format!("{path}?{query}"), kind, &body).await.map(Some)
+    let mut request = built(method, &format!("{path}?{query}"), kind, &body)?;
+    if let Some(user) = &attack.options.impersonate {
+        let user = fill_text(user, &arena.vars).map_err(|detail| failed(attack, &detail))?;
+        let value = HeaderValue::from_str(&user).map_err(Error::failed(attack.name.clone()))?;
+        request.headers_mut().insert("Impersonate-User", value);
+    }
+    sent(client, request).await.map(Some)
 }
 
 fn failed(attack: &Attack, detail: &str) -> Error {
@@ -138,10 +146,17 @@ fn overlay(onto: &mut Value, value: &Value) {
 
 /// Any request; an answer of the API server is never an error.
 pub(super) async fn raw(client: &Client, method: &str, path: &str, kind: &str, body: &Value) -> Result<Reply> {
-    let what = format!("{method} {path}");
+    sent(client, built(method, path, kind, body)?).await
+}
+
+fn built(method: &str, path: &str, kind: &str, body: &Value) -> Result<Request<Vec<u8>>> {
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, kind).body(bytes);
-    let request = request.map_err(Error::failed(what.clone()))?;
+    request.map_err(Error::failed(format!("{method} {path}")))
+}
+
+async fn sent(client: &Client, request: Request<Vec<u8>>) -> Result<Reply> {
+    let what = format!("{} {}", request.method(), request.uri());
     match client.request_text(request).await {
         Ok(text) => {
             let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

@@ -126,7 +126,9 @@ fn filled(attack: &Attack, value: &Value, vars: &Vars) -> Result<Value> {
 
 async fn note(arena: &Arena, attack: &Attack, manifest: &Value, undo: &mut Undo) -> Result<()> {
     match attack.verb {
-        Verb::Create | Verb::Update | Verb::Patch | Verb::Apply | Verb::Delete => undo.note(arena, manifest).await,
+        Verb::Create | Verb::Update | Verb::Patch | Verb::Apply | Verb::Delete => {
+            undo.note_with(arena, manifest, attack.subresource.as_deref()).await
+        }
         Verb::DeleteCollection => undo.note_all(arena, manifest).await,
         Verb::Get | Verb::List | Verb::Watch | Verb::Connect | Verb::Traffic => Ok(()),
     }

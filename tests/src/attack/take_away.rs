@@ -32,7 +32,7 @@ impl Taken {
 pub async fn take(arena: &Arena, guard: &Guard) -> Result<Taken> {
     let mut undo = Undo::default();
     let done = match guard {
-        Guard::Policy(name) => without_binding(arena, name, &mut undo).await,
+        Guard::Policy(name) => without_bindings(arena, name, &mut undo).await,
         Guard::Rbac => widen_roles(arena, &mut undo).await,
         Guard::PodSecurity => without_level(arena, &mut undo).await,
         Guard::Quota => without_quota(arena, &mut undo).await,
@@ -50,14 +50,27 @@ pub async fn take(arena: &Arena, guard: &Guard) -> Result<Taken> {
     }
 }
 
-async fn without_binding(arena: &Arena, name: &str, undo: &mut Undo) -> Result<()> {
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-    });
-    undo.note(arena, &binding).await?;
-    let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}");
-    done(raw(&arena.platform, "DELETE", &path, "application/json", &Value::Null).await?, &path)
+/// A policy may have several bindings.
+async fn without_bindings(arena: &Arena, policy: &str, undo: &mut Undo) -> Result<()> {
+    let collection = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+    let all = raw(&arena.platform, "GET", collection, "application/json", &Value::Null).await?;
+    let bindings = all.body["items"].as_array().cloned().unwrap_or_default();
+    let bindings: Vec<_> = bindings.iter().filter(|binding| binding["spec"]["policyName"] == policy).collect();
+    if bindings.is_empty() {
+        let detail = "no ValidatingAdmissionPolicyBinding names it".into();
+        return Err(Error::Failed { what: format!("taking {policy} away"), detail });
+    }
+    for binding in bindings {
+        let name = crate::manifest::name(binding);
+        let like = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+        });
+        undo.note(arena, &like).await?;
+        let path = format!("{collection}/{name}");
+        done(raw(&arena.platform, "DELETE", &path, "application/json", &Value::Null).await?, &path)?;
+    }
+    Ok(())
 }
 
 async fn widen_roles(arena: &Arena, undo: &mut Undo) -> Result<()> {

@@ -13,6 +13,7 @@ const MERGE: &str = "application/merge-patch+json";
 struct Before {
     path: String,
     collection: String,
+    subresource: Option<String>,
     object: Option<Value>,
 }
 
@@ -23,11 +24,18 @@ pub(super) struct Undo(Vec<Before>);
 impl Undo {
     /// Remembers the object that this manifest means.
     pub(super) async fn note(&mut self, arena: &Arena, manifest: &Value) -> Result<()> {
+        self.note_with(arena, manifest, None).await
+    }
+
+    /// The same, when a subresource of it is written.
+    pub(super) async fn note_with(&mut self, arena: &Arena, manifest: &Value, of: Option<&str>) -> Result<()> {
         let Some(place) = Place::of(arena, manifest).await? else { return Ok(()) };
         let Some(path) = place.item else { return Ok(()) };
         let reply = raw(&arena.platform, "GET", &path, JSON, &Value::Null).await?;
         let object = reply.accepted().then_some(reply.body);
-        self.0.push(Before { path, collection: place.collection, object });
+        // Others, such as a scale, are of another kind, and the object holds what they say.
+        let subresource = of.filter(|sub| matches!(*sub, "status" | "finalize")).map(str::to_owned);
+        self.0.push(Before { path, collection: place.collection, subresource, object });
         Ok(())
     }
 
@@ -41,7 +49,8 @@ impl Undo {
             for field in ["apiVersion", "kind"] {
                 object[field] = manifest[field].clone();
             }
-            self.0.push(Before { path, collection: place.collection.clone(), object: Some(object) });
+            let collection = place.collection.clone();
+            self.0.push(Before { path, collection, subresource: None, object: Some(object) });
         }
         Ok(())
     }
@@ -49,7 +58,7 @@ impl Undo {
     /// Notes an object that only the answer names, such as one with a generated name.
     pub(super) fn note_made(&mut self, collection: &str, name: &str) {
         let path = format!("{collection}/{name}");
-        self.0.push(Before { path, collection: collection.into(), object: None });
+        self.0.push(Before { path, collection: collection.into(), subresource: None, object: None });
     }
 
     /// Puts everything back.
@@ -90,8 +99,8 @@ async fn restore(arena: &Arena, before: &Before, mut object: Value) -> Result<()
     }
     let reply = if now.accepted() && !terminating {
         object["metadata"]["resourceVersion"] = now.body["metadata"]["resourceVersion"].clone();
-        if object.get("status").is_some() {
-            raw(&arena.platform, "PUT", &format!("{}/status", before.path), JSON, &object).await?;
+        if let Some(subresource) = &before.subresource {
+            raw(&arena.platform, "PUT", &format!("{}/{subresource}", before.path), JSON, &object).await?;
             let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
             object["metadata"]["resourceVersion"] = now.body["metadata"]["resourceVersion"].clone();
         }

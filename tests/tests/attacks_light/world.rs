@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::api::PatchParams;
+use kube::core::GroupVersionKind;
+use kube::discovery::pinned_kind;
 use octroi_tests::attack::{Arena, Clients, User, Vars, cast};
 use octroi_tests::crds::{self, Project};
 use octroi_tests::demo::backend;
@@ -20,6 +22,15 @@ const GATEWAY_CLASS: &str = "octroi-envoy-gateway";
 const CLASS: &str = "standard";
 const BASE: &str = "attacks.test";
 const TENANTS: [&str; 3] = ["red", "blue", "green"];
+/// Kinds whose CRDs are not to be had here. What matters to a guard is that they are served; their schema allows anything.
+const STAND_INS: [(&str, &str, &str, &str); 6] = [
+    ("agentgateway.dev", "v1alpha1", "AgentgatewayPolicy", "agentgatewaypolicies"),
+    ("agentgateway.dev", "v1alpha1", "AgentgatewayBackend", "agentgatewaybackends"),
+    ("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
+    ("externaldns.k8s.io", "v1alpha1", "DNSEndpoint", "dnsendpoints"),
+    ("networking.istio.io", "v1", "VirtualService", "virtualservices"),
+    ("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"),
+];
 const LIMIT: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(20);
 
@@ -39,6 +50,12 @@ impl World {
         for absent in &installed.absent {
             println!("{absent}");
         }
+        for (group, version, kind, plural) in STAND_INS {
+            helm::apply(&admin, &stand_in(group, version, kind, plural)).await;
+            let kind = GroupVersionKind::gvk(group, version, kind);
+            helm::eventually(&format!("{} is served", kind.kind), async || pinned_kind(&admin, &kind).await.is_ok())
+                .await;
+        }
         operator::install_rights(&lab, Rights::All).await.unwrap_or_else(|error| panic!("{error}"));
         for object in helm::render(&format!("admission.breakGlassGroup={BREAK_GLASS}")) {
             if manifest::kind(&object).contains("AdmissionPolicy") || manifest::kind(&object) == "ClusterRole" {
@@ -53,7 +70,9 @@ impl World {
         let operator = Operator::start(&lab, "one").await.unwrap_or_else(|error| panic!("{error}"));
         let vars = cast(&platform, &operator).await;
         let clients = clients(&lab).await;
-        Self { arena: Arena::new(vars, platform, clients, None), operator: Some(operator), _player: player, _lab: lab }
+        let mut arena = Arena::new(vars, platform, clients, None);
+        arena.note_uids().await.unwrap_or_else(|error| panic!("{error}"));
+        Self { arena, operator: Some(operator), _player: player, _lab: lab }
     }
 
     pub fn stop_operator(&mut self) {
@@ -136,6 +155,22 @@ async fn apply(client: &Client, object: &Value) {
     let params = PatchParams::apply("run-team").force().validation_strict();
     let applied = strict::apply(client, object, &params).await;
     applied.unwrap_or_else(|error| panic!("{} {}: {error}", manifest::kind(object), manifest::name(object)));
+}
+
+fn stand_in(group: &str, version: &str, kind: &str, plural: &str) -> Value {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": format!("{plural}.{group}"),
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in of a test"},
+        },
+        "spec": {
+            "group": group, "scope": "Namespaced",
+            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase()},
+            "versions": [{"name": version, "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+        },
+    })
 }
 
 fn gateway_class() -> Value {
