@@ -30,6 +30,7 @@ async fn no_attack_has_an_effect_with_the_operator_up_or_stopped_and_every_guard
         println!("{name}: {outcome}");
     }
     assert!(failed.is_empty(), "{} runs of {} attacks: see above", failed.len(), attacks.len());
+    assert_eq!(matrix.leaked(), Vec::<String>::new(), "attacks that one of their guards does not stop alone");
     assert_eq!(matrix.unproved(), Vec::<&str>::new(), "guards that no attack needs");
 }
 

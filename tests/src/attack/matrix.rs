@@ -31,7 +31,7 @@ pub struct Matrix {
 }
 
 /// One guard.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Column {
     /// The guard.
     pub guard: String,
@@ -39,12 +39,22 @@ pub struct Column {
     pub attacks: BTreeMap<String, String>,
     /// Those that worked.
     pub worked: BTreeSet<String>,
+    /// Attacks that another guard stops too, and must still have stopped: those that were not.
+    pub leaked: BTreeSet<String>,
 }
 
 impl Matrix {
     /// The guards that stop nothing, as far as the suite can tell.
     pub fn unproved(&self) -> Vec<&str> {
         self.columns.iter().filter(|column| column.worked.is_empty()).map(|column| column.guard.as_str()).collect()
+    }
+
+    /// Attacks that several guards are said to stop, and that one of them did not stop alone.
+    pub fn leaked(&self) -> Vec<String> {
+        let of = |column: &Column| {
+            column.leaked.iter().map(|attack| format!("{attack} without {}", column.guard)).collect::<Vec<_>>()
+        };
+        self.columns.iter().flat_map(of).collect()
     }
 
     /// Writes `target/attacks/matrix.json`.
@@ -63,11 +73,14 @@ impl Matrix {
     pub fn print(&self) -> String {
         let mut text = String::new();
         let width = self.columns.iter().map(|column| column.guard.len()).max().unwrap_or_default();
-        for Column { guard, attacks, worked } in &self.columns {
+        for Column { guard, attacks, worked, leaked } in &self.columns {
             let _ = writeln!(text, "{guard:width$}  without it {} of {} attacks work", worked.len(), attacks.len());
             for (attack, outcome) in attacks {
                 let mark = if worked.contains(attack) { 'x' } else { '.' };
                 let _ = writeln!(text, "{:width$}    {mark} {attack}: {outcome}", "");
+            }
+            for attack in leaked {
+                let _ = writeln!(text, "{:width$}    ! {attack}: another guard should have stopped it", "");
             }
         }
         for (guards, attacks) in &self.several {
@@ -97,35 +110,51 @@ pub async fn measure(arena: &Arena, attacks: &[Attack], say: impl Fn(&str)) -> R
             }
         }
     }
-    for (guard, attacks) in &alone {
-        let column = column(arena, guard, attacks).await?;
-        say(&format!("without {}: {} of {} attacks work", column.guard, column.worked.len(), attacks.len()));
+    for (guard, alone) in &alone {
+        let beside: Vec<_> = attacks.iter().filter(|a| a.guards.len() > 1 && a.guards.contains(guard)).collect();
+        let column = column(arena, guard, alone, &beside).await?;
+        say(&format!("without {}: {} of {} attacks work", column.guard, column.worked.len(), alone.len()));
         matrix.columns.push(column);
     }
     Ok(matrix)
 }
 
-async fn column(arena: &Arena, guard: &Guard, attacks: &[&Attack]) -> Result<Column> {
+async fn column(arena: &Arena, guard: &Guard, attacks: &[&Attack], beside: &[&Attack]) -> Result<Column> {
     let taken = match take(arena, guard).await {
         Ok(taken) => taken,
         Err(error) => {
             // The others still count: this one stays unproved.
             let attacks = BTreeMap::from([("none".to_owned(), error.to_string())]);
-            return Ok(Column { guard: guard.name().to_owned(), attacks, worked: BTreeSet::new() });
+            return Ok(Column { guard: guard.name().to_owned(), attacks, ..Column::default() });
         }
     };
     let tried = try_all(arena, attacks).await;
+    let leaked = match &tried {
+        Ok((_, Some(_))) => leaks(arena, beside).await,
+        _ => Ok(BTreeSet::new()),
+    };
     taken.put_back(arena).await?;
     let (column, witness) = tried?;
     if let Some(attack) = witness {
         back_again(arena, guard, attack).await?;
     }
-    Ok(Column { guard: guard.name().to_owned(), ..column })
+    Ok(Column { guard: guard.name().to_owned(), leaked: leaked?, ..column })
+}
+
+/// Those of the attacks that work although another guard is there.
+async fn leaks(arena: &Arena, attacks: &[&Attack]) -> Result<BTreeSet<String>> {
+    let mut leaked = BTreeSet::new();
+    for attack in attacks {
+        if let Outcome::Effect(_) = run(arena, attack).await? {
+            leaked.insert(attack.name.clone());
+        }
+    }
+    Ok(leaked)
 }
 
 /// Runs each; the first ones again and again, until it is seen that the guard is gone.
 async fn try_all<'a>(arena: &Arena, attacks: &[&'a Attack]) -> Result<(Column, Option<&'a Attack>)> {
-    let mut column = Column { guard: String::new(), attacks: BTreeMap::new(), worked: BTreeSet::new() };
+    let mut column = Column::default();
     let mut witness = None;
     let since = Instant::now();
     for attack in attacks {

@@ -71,7 +71,7 @@ pub(super) async fn send(
     };
     let json = "application/json";
     let body_of = |manifest: &Value| if attack.body.is_null() { manifest.clone() } else { attack.body.clone() };
-    let (method, path, kind, body) = match attack.verb {
+    let (method, target, kind, body) = match attack.verb {
         Verb::Create if attack.subresource.is_none() => ("POST", place.collection.clone(), json, manifest.clone()),
         Verb::Create => ("POST", item()?, json, body_of(manifest)),
         Verb::Connect => ("POST", item()?, json, Value::Null),
@@ -84,7 +84,7 @@ pub(super) async fn send(
         Verb::List | Verb::Watch => ("GET", place.collection.clone(), json, Value::Null),
         Verb::Traffic => return Err(failed(attack, "traffic is not sent to the API server")),
     };
-    let mut request = built(method, &format!("{path}?{query}"), kind, &body)?;
+    let mut request = built(method, &format!("{target}?{query}"), kind, &body)?;
     if let Some(user) = &attack.options.impersonate {
         let user = fill_text(user, &arena.vars).map_err(|detail| failed(attack, &detail))?;
         let value = HeaderValue::from_str(&user).map_err(Error::failed(attack.name.clone()))?;

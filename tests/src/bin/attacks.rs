@@ -28,6 +28,10 @@ fn end(report: &Report) -> ExitCode {
             is_good = false;
             println!("UNPROVED: no attack works without {guard}");
         }
+        for leak in matrix.leaked() {
+            is_good = false;
+            println!("LEAK: {leak}");
+        }
     }
     for (phase, name, outcome) in &report.runs {
         if report.with_effect().contains(&name.as_str()) || report.unproved().contains(&name.as_str()) {
