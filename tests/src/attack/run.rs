@@ -56,7 +56,9 @@ async fn attempt(arena: &Arena, attack: &Attack, undo: &mut Undo) -> Result<Outc
         effects(arena, attack).await?
     } else {
         let replies = requests(arena, attack, undo).await?;
-        judge(arena, attack, replies).await?
+        // A collection is deleted one by one: a refusal in the end does not mean that nothing went before.
+        let gone = if attack.verb == Verb::DeleteCollection { undo.gone(arena).await? } else { Vec::new() };
+        if gone.is_empty() { judge(arena, attack, replies).await? } else { Outcome::Effect(format!("gone: {gone:?}")) }
     };
     match victim(arena, attack).await? {
         Some(change) => Ok(Outcome::Effect(change)),

@@ -61,6 +61,18 @@ impl Undo {
         self.0.push(Before { path, collection: collection.into(), subresource: None, object: None });
     }
 
+    /// Which of the remembered objects are gone, or about to go.
+    pub(super) async fn gone(&self, arena: &Arena) -> Result<Vec<String>> {
+        let mut gone = Vec::new();
+        for before in self.0.iter().filter(|before| before.object.is_some()) {
+            let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
+            if !now.accepted() || !now.body["metadata"]["deletionTimestamp"].is_null() {
+                gone.push(before.path.clone());
+            }
+        }
+        Ok(gone)
+    }
+
     /// Puts everything back.
     pub(super) async fn all(self, arena: &Arena) -> Result<()> {
         for before in self.0.into_iter().rev() {
