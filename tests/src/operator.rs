@@ -192,7 +192,10 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 /// The operator named by [`BINARY_SETTING`], else the one that cargo builds now.
-async fn binary() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it does not build.
+pub async fn binary() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(BINARY_SETTING) {
         return Ok(PathBuf::from(named));
     }
