@@ -26,6 +26,8 @@ mod leader;
 mod members;
 #[path = "operator/optional_apis.rs"]
 mod optional_apis;
+#[path = "operator/routes.rs"]
+mod routes;
 #[path = "operator/sharding.rs"]
 mod sharding;
 #[path = "operator/states.rs"]

@@ -11,10 +11,12 @@
 #[allow(clippy::duplicated_attributes)]
 mod claim;
 mod class;
+mod class_namespaces;
 pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod names;
+mod route_problem;
 mod schema;
 mod tenant;
 
@@ -24,9 +26,12 @@ pub use class::{
     Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
     TlsVersion,
 };
+pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
+pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
-    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState, TenantStatus,
+    NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
+    TenantStatus,
 };
 
 use k8s_openapi::schemars;

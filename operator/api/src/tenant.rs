@@ -29,6 +29,8 @@ use crate::{GatewayMode, Replicas};
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "where the tenant answers"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "whether everything was seen in place"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", description = "why it is, or is not, ready"),
+    printcolumn(name = "Routes", type_ = "integer", json_path = ".status.routes.accepted", priority = 1, description = "routes that the data plane has taken"),
+    printcolumn(name = "Rejected", type_ = "integer", json_path = ".status.routes.rejected", priority = 1, description = "routes that are wrong, or not served in full"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "since the Tenant was created")
 )]
 #[serde(rename_all = "camelCase")]
@@ -273,6 +275,9 @@ pub struct TenantStatus {
     /// The tenant's namespaces, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacesStatus>,
+    /// The routes in the tenant's namespaces, counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<RoutesStatus>,
     /// Accepted, Ready, NamespacesReady, GatewayProgrammed, CertificatesReady.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
@@ -330,11 +335,33 @@ pub struct NamespacesStatus {
     pub failing: Vec<FailingItem>,
 }
 
+/// The routes in the tenant's namespaces, counted: HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and UDPRoute.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutesStatus {
+    /// How many the data plane has taken in their present generation.
+    #[schemars(range(min = 0))]
+    pub accepted: i32,
+    /// How many are wrong, or not served in full.
+    #[schemars(range(min = 0))]
+    pub rejected: i32,
+    /// How many are not served because the tenant is suspended. They are counted here only.
+    #[schemars(range(min = 0))]
+    pub suspended: i32,
+    /// How many the data plane has still to judge in their present generation.
+    #[schemars(range(min = 0))]
+    pub pending: i32,
+    /// At most 20 of the rejected ones, each named by kind, namespace and name, such as `HTTPRoute acme-prod/web`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub failing: Vec<FailingItem>,
+}
+
 /// Something that is not as it should be.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailingItem {
-    /// Its name.
-    #[schemars(length(max = 253))]
+    /// Its name. A route's is its kind, namespace and name.
+    #[schemars(length(max = 340))]
     pub name: String,
     /// Why, in one word.
     #[schemars(length(max = 64))]

@@ -18,6 +18,7 @@ mod metrics;
 mod observe;
 mod proxies;
 mod reconcile;
+mod routes;
 mod snapshot;
 mod state;
 mod triggers;

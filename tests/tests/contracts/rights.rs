@@ -7,6 +7,7 @@ use octroi_plan::ChildKind;
 use octroi_plan::adoption::INSPECTED;
 use octroi_plan::compile::rights::{GATEWAY_VIEW_ROLE, cluster_role};
 use octroi_plan::kind::Creation;
+use octroi_plan::routes::RouteKind;
 use octroi_tests::manifest;
 use serde_json::Value;
 
@@ -39,6 +40,9 @@ pub fn needed() -> Rights {
     }
     for (group, resource, verbs) in OTHERS {
         add(&mut rights, group, resource, &[], verbs);
+    }
+    for kind in RouteKind::ALL {
+        add(&mut rights, kind.api().group, kind.api().plural, &[], &["list", "watch"]);
     }
     for kind in INSPECTED {
         add(&mut rights, kind.api.group, kind.api.plural, &[], &["list"]);

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::world::{
     CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE, ENTRY, ENVOY,
-    ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, NAMESPACE, PARAMETERS, ROLE_BINDING, ROUTE, ROUTE_FILTER, TENANT,
-    TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
+    ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING,
+    ROUTE, ROUTE_FILTER, TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant,
+    within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -35,6 +36,9 @@ fn edit(kind: Kind) -> (&'static str, Value) {
         ROUTE_FILTER => ("/spec/directResponse/statusCode", json!(200)),
         DIRECT_RESPONSE => ("/spec/status", json!(200)),
         CONFIG_MAP => ("/data/hosts", json!("evil.example")),
+        QUOTA => ("/spec/hard/pods", json!("5000")),
+        LIMITS => ("/spec/limits/0/default/memory", json!("64Gi")),
+        NETWORK_POLICY => ("/spec/egress/0/to", json!([])),
         CERTIFICATE => ("/spec/dnsNames/0", json!("evil.example")),
         GRANT => ("/spec/from/0/namespace", json!("intruders")),
         ENVOY_PROXY => ("/spec/provider/kubernetes/envoyService/type", json!("NodePort")),

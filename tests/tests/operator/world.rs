@@ -47,12 +47,16 @@ pub const CLUSTER_ROLE_BINDING: Kind =
 pub const ROUTE_FILTER: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "HTTPRouteFilter", "httproutefilters");
 pub const DIRECT_RESPONSE: Kind = kind("gateway.kgateway.dev", "v1alpha1", "DirectResponse", "directresponses");
 pub const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
+pub const QUOTA: Kind = kind("", "v1", "ResourceQuota", "resourcequotas");
+pub const LIMITS: Kind = kind("", "v1", "LimitRange", "limitranges");
+pub const NETWORK_POLICY: Kind = kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies");
 pub const CERTIFICATE: Kind = kind("cert-manager.io", "v1", "Certificate", "certificates");
 pub const GRANT: Kind = kind("gateway.networking.k8s.io", "v1", "ReferenceGrant", "referencegrants");
 pub const ENVOY_PROXY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyProxy", "envoyproxies");
 pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayParameters", "gatewayparameters");
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
@@ -62,13 +66,16 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 17] = [
+pub const CHILDREN: [Kind; 20] = [
     CLAIM,
     NAMESPACE,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     ROLE_BINDING,
     CONFIG_MAP,
+    QUOTA,
+    LIMITS,
+    NETWORK_POLICY,
     CERTIFICATE,
     GRANT,
     ENVOY_PROXY,

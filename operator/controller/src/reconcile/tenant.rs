@@ -13,6 +13,7 @@ use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::namespaces::candidates;
 use octroi_plan::resolve::placement::shard_index;
+use octroi_plan::routes::judge;
 use octroi_plan::status::{self, Failure};
 use octroi_plan::tenant::{TenantPlan, plan};
 use octroi_plan::world::{GatewayRef, Noticed, World};
@@ -66,6 +67,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
         context.metrics.judged(RESOURCE, &tenant.name_any(), None);
+        context.route_events.forget(&name);
         return Ok(Action::await_change());
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
@@ -148,7 +150,15 @@ async fn write_status(
     failures: &[Failure],
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
+    let (wanted, judged) = {
+        let world = context.state.world();
+        let status = status::tenant::of(tenant, plan, &world, failures, Timestamp::now());
+        (status, judge::of_plan(tenant, plan, &world))
+    };
+    if let Some(judged) = judged.filter(|_| context.lease.is_current()) {
+        let before = tenant.status.as_ref().and_then(|s| s.routes.as_ref());
+        context.route_events.tell(&tenant.name_any(), before, &judged).await;
+    }
     let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
     context.metrics.judged(RESOURCE, &tenant.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };

@@ -276,6 +276,9 @@ impl Cluster {
                 |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": judged, "reason": kind});
             body["status"]["conditions"] = json!([condition("Programmed"), condition("Ready")]);
         }
+        if key.kind == ChildKind::ResourceQuota {
+            body["status"]["hard"] = body["spec"]["hard"].clone();
+        }
         let observed = Observed {
             uid: object.uid.clone(),
             resource_version: object.version.to_string(),
