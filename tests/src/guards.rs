@@ -1,4 +1,4 @@
-//! The chart's admission policies, and the switch that binds and unbinds all of them.
+//! The chart's admission policies on a cluster that has no Octroi, and the switch that binds and unbinds all of them.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,26 +7,31 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::objects::BREAK_GLASS;
 use crate::{Error, Result, manifest, script, strict};
 
-/// Policies and bindings of this program's own, whose work is seen from outside.
-const CANARY: &str = "admission-cost-canary";
+/// Policies and bindings of this module's own, whose work is seen from outside.
+const CANARY: &str = "octroi-guards-canary";
 const GROUP: &str = "admissionregistration.k8s.io";
 const LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
+/// Members of this group pass the guards, as the run team does in an emergency.
+pub const BREAK_GLASS: &str = "octroi-break-glass";
+
 /// Every policy of the chart, stored; bound or not.
-pub(super) struct Guards {
+pub struct Guards {
     names: Vec<String>,
-    /// Each with its API; the canaries' come last, which is how a switch is known to be over.
+    /// Each with its API; the canaries' come last.
     bindings: Vec<(Api<DynamicObject>, Value)>,
     config_maps: Api<DynamicObject>,
 }
 
 impl Guards {
     /// Renders the chart and stores its policies. None is bound yet.
-    pub(super) async fn install(client: &Client) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When Helm is not built, or the API server refuses a policy.
+    pub async fn install(client: &Client) -> Result<Self> {
         let mut objects = rendered().await?;
         objects.extend(canaries());
         let (bindings, policies): (Vec<_>, Vec<_>) =
@@ -45,12 +50,18 @@ impl Guards {
     }
 
     /// The chart's policies, by name.
-    pub(super) fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Binds or unbinds all of them, and waits until the API server works by that.
-    pub(super) async fn switch(&self, on: bool) -> Result<()> {
+    ///
+    /// It reads policies and bindings in the order of their writes, and takes what it read into use at once: so all are on
+    /// or off when those of this module are, which are written last.
+    ///
+    /// # Errors
+    /// When the API server refuses, or does not follow in time.
+    pub async fn switch(&self, on: bool) -> Result<()> {
         for (api, binding) in &self.bindings {
             let name = manifest::name(binding);
             let what = || Error::kube(format!("switching {}", strict::describe(binding)));
@@ -91,7 +102,7 @@ impl Guards {
     }
 
     async fn mutates(&self) -> Result<bool> {
-        Ok(self.tried("admission-cost-marked").await?.metadata.labels.is_some_and(|labels| labels.contains_key(CANARY)))
+        Ok(self.tried("octroi-guards-marked").await?.metadata.labels.is_some_and(|labels| labels.contains_key(CANARY)))
     }
 
     async fn tried(&self, name: &str) -> Result<DynamicObject> {
