@@ -116,11 +116,9 @@ impl ChildKind {
         match self {
             Self::DomainClaim => Stage::Claims,
             Self::Namespace => Stage::Namespaces,
-            Self::RoleBinding
-            | Self::ConfigMap
-            | Self::ResourceQuota
-            | Self::LimitRange
-            | Self::NetworkPolicy => Stage::Rights,
+            Self::RoleBinding | Self::ConfigMap | Self::ResourceQuota | Self::LimitRange | Self::NetworkPolicy => {
+                Stage::Rights
+            }
             Self::Certificate | Self::ReferenceGrant => Stage::Certificates,
             Self::EnvoyProxy | Self::GatewayParameters | Self::Gateway | Self::HttpRoute => Stage::Gateways,
             Self::ClientTrafficPolicy | Self::TrafficPolicy => Stage::Policies,
@@ -159,8 +157,7 @@ mod tests {
     fn only_kinds_outside_kubernetes_need_a_crd() {
         use ChildKind as K;
         let without: Vec<_> = K::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
-        let built_in =
-            [K::Namespace, K::RoleBinding, K::ConfigMap, K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
+        let built_in = [K::Namespace, K::RoleBinding, K::ConfigMap, K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
         assert_eq!(without, built_in);
     }
 }

@@ -10,9 +10,9 @@ use octroi_tests::strict;
 use serde_json::{Value, json};
 
 use crate::world::{
-    CERTIFICATE, CLAIM, CLIENT_POLICY, CONFIG_MAP, ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind,
-    LIMITS, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned,
-    patch, tenant, within,
+    CERTIFICATE, CLAIM, CLIENT_POLICY, CONFIG_MAP, ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS,
+    NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete,
+    has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);

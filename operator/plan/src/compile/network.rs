@@ -135,10 +135,7 @@ fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &Reso
         .map(|from| NetworkPolicyIngressRule { from: Some(vec![from]), ports: Some(tcp(&[ports.metrics])) });
     // Where the controller is installed is for whoever installs it; in no tenant's namespace.
     let controller = NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector {
-            match_expressions: Some(vec![of_no_tenant()]),
-            match_labels: None,
-        }),
+        namespace_selector: Some(LabelSelector { match_expressions: Some(vec![of_no_tenant()]), match_labels: None }),
         pod_selector: Some(matching(&[ports.controller])),
         ip_block: None,
     };
@@ -146,11 +143,7 @@ fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &Reso
         pod_selector: Some(selector),
         policy_types: both_ways(),
         ingress: Some(std::iter::once(clients).chain(metrics).collect()),
-        egress: Some(vec![
-            egress(vec![backends], None),
-            dns(),
-            egress(vec![controller], Some(tcp(&[ports.control]))),
-        ]),
+        egress: Some(vec![egress(vec![backends], None), dns(), egress(vec![controller], Some(tcp(&[ports.control])))]),
     }
 }
 

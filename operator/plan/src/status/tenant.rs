@@ -114,12 +114,7 @@ fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, fail
     }
 }
 
-fn namespaces(
-    tenant: &ResolvedTenant,
-    changes: &Changes,
-    world: &World,
-    failures: &[Failure],
-) -> NamespacesStatus {
+fn namespaces(tenant: &ResolvedTenant, changes: &Changes, world: &World, failures: &[Failure]) -> NamespacesStatus {
     let failing: Vec<FailingItem> = tenant
         .namespaces
         .iter()
