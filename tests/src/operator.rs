@@ -206,7 +206,10 @@ pub async fn command(kubeconfig: &Path, args: &[&str]) -> Result<(bool, String)>
 }
 
 /// The operator named by [`BINARY_SETTING`], else the one that cargo builds now.
-async fn binary() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it does not build.
+pub async fn binary() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(BINARY_SETTING) {
         return Ok(PathBuf::from(named));
     }

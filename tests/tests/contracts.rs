@@ -9,6 +9,8 @@ mod example;
 mod helm;
 #[path = "contracts/owned.rs"]
 mod owned;
+#[path = "contracts/quantities.rs"]
+mod quantities;
 #[path = "contracts/rights.rs"]
 mod rights;
 
@@ -255,6 +257,11 @@ async fn one_apply_repairs(namespace: &str, edits: impl Fn(&Value) -> Vec<change
         }
     }
     assert!(wrong.is_empty(), "{} edits are not repaired:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn quantities_are_written_as_the_api_server_stores_them() {
+    quantities::are_written_as_stored(&Stage::of(PLANES[0]).await.lab.client().unwrap()).await;
 }
 
 #[test]

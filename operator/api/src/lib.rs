@@ -11,6 +11,7 @@
 #[allow(clippy::duplicated_attributes)]
 mod claim;
 mod class;
+mod class_namespaces;
 pub mod conditions;
 pub mod crds;
 pub mod labels;
@@ -25,6 +26,7 @@ pub use class::{
     Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
     TlsVersion,
 };
+pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
 pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,

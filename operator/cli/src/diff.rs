@@ -62,9 +62,9 @@ async fn as_applied(client: &Client, wanted: &Tenant) -> Result<Tenant> {
     let mut applied = wanted.clone();
     if let Some(live) = live {
         applied.status = live.status;
-        let kept = live.metadata.annotations.unwrap_or_default();
-        let own = applied.metadata.annotations.get_or_insert_default();
-        kept.into_iter().for_each(|(name, value)| drop(own.entry(name).or_insert(value)));
+        let mut annotations = live.metadata.annotations.unwrap_or_default();
+        annotations.extend(applied.metadata.annotations.take().unwrap_or_default());
+        applied.metadata.annotations = Some(annotations);
     }
     Ok(applied)
 }

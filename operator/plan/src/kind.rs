@@ -10,6 +10,9 @@ pub enum ChildKind {
     ClusterRoleBinding,
     RoleBinding,
     ConfigMap,
+    ResourceQuota,
+    LimitRange,
+    NetworkPolicy,
     Certificate,
     ReferenceGrant,
     EnvoyProxy,
@@ -64,13 +67,16 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::DomainClaim,
         Self::Namespace,
         Self::ClusterRole,
         Self::ClusterRoleBinding,
         Self::RoleBinding,
         Self::ConfigMap,
+        Self::ResourceQuota,
+        Self::LimitRange,
+        Self::NetworkPolicy,
         Self::Certificate,
         Self::ReferenceGrant,
         Self::EnvoyProxy,
@@ -96,6 +102,9 @@ impl ChildKind {
             Self::ClusterRoleBinding => (RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
             Self::RoleBinding => (RBAC, "v1", "RoleBinding", "rolebindings"),
             Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
+            Self::ResourceQuota => ("", "v1", "ResourceQuota", "resourcequotas"),
+            Self::LimitRange => ("", "v1", "LimitRange", "limitranges"),
+            Self::NetworkPolicy => ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
             Self::Certificate => ("cert-manager.io", "v1", "Certificate", "certificates"),
             Self::ReferenceGrant => (GATEWAY, "v1", "ReferenceGrant", "referencegrants"),
             Self::EnvoyProxy => (ENVOY, "v1alpha1", "EnvoyProxy", "envoyproxies"),
@@ -121,7 +130,13 @@ impl ChildKind {
         match self {
             Self::DomainClaim => Stage::Claims,
             Self::Namespace => Stage::Namespaces,
-            Self::ClusterRole | Self::ClusterRoleBinding | Self::RoleBinding | Self::ConfigMap => Stage::Rights,
+            Self::ClusterRole
+            | Self::ClusterRoleBinding
+            | Self::RoleBinding
+            | Self::ConfigMap
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy => Stage::Rights,
             Self::Certificate | Self::ReferenceGrant => Stage::Certificates,
             Self::EnvoyProxy
             | Self::GatewayParameters
@@ -150,9 +165,10 @@ impl ChildKind {
 
     /// The CustomResourceDefinition it needs, when it is not part of Kubernetes.
     pub fn crd_name(self) -> Option<String> {
+        const BUILT_IN: [&str; 2] = ["networking.k8s.io", RBAC];
         let api = self.api();
-        let is_builtin = api.group == RBAC || !api.group.contains('.');
-        (!is_builtin).then(|| format!("{}.{}", api.plural, api.group))
+        let is_custom = api.group.contains('.') && !BUILT_IN.contains(&api.group);
+        is_custom.then(|| format!("{}.{}", api.plural, api.group))
     }
 }
 
@@ -168,7 +184,9 @@ mod tests {
     #[test]
     fn only_kinds_outside_kubernetes_need_a_crd() {
         use ChildKind as K;
-        let without: Vec<_> = ChildKind::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
-        assert_eq!(without, [K::Namespace, K::ClusterRole, K::ClusterRoleBinding, K::RoleBinding, K::ConfigMap]);
+        let without: Vec<_> = K::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
+        let rights = [K::Namespace, K::ClusterRole, K::ClusterRoleBinding, K::RoleBinding, K::ConfigMap];
+        let limits = [K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
+        assert_eq!(without, [rights.as_slice(), limits.as_slice()].concat());
     }
 }

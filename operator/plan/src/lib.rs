@@ -17,6 +17,7 @@ pub mod digest;
 pub mod facts;
 pub mod kind;
 pub mod plan;
+pub mod quantity;
 pub mod rejection;
 pub mod resolve;
 pub mod routes;

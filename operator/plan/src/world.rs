@@ -94,6 +94,7 @@ pub struct World {
     placements: BTreeMap<String, GatewayRef>,
     claims: BTreeMap<ChildKey, (String, String)>,
     attached: BTreeMap<String, GatewayRef>,
+    left: BTreeMap<String, GatewayRef>,
     wanted: BTreeMap<String, Vec<Hostname>>,
 }
 
@@ -145,12 +146,17 @@ impl World {
         if let Facts::Claim { host, tenant } = &object.facts {
             self.claims.insert(key.clone(), (host.clone(), tenant.clone()));
         }
-        if let Facts::Entry { parent: (namespace, name), .. } = &object.facts
+        if let Facts::Entry { parent: (namespace, name), programmed, .. } = &object.facts
             && let Some(Owner::Tenant(tenant)) = &object.owner
         {
             // A reservation is newer than what the entry says while a move is under way.
             let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
-            self.attached.insert(tenant.clone(), gateway.clone());
+            let before = self.attached.insert(tenant.clone(), gateway.clone());
+            if programmed.is_done() {
+                self.left.remove(tenant);
+            } else if let Some(before) = before.filter(|before| *before != gateway) {
+                self.left.insert(tenant.clone(), before);
+            }
             self.placements.entry(tenant.clone()).or_insert(gateway);
         }
         if let Some(owner) = object.owner.clone() {
@@ -169,6 +175,7 @@ impl World {
                 self.claims.remove(key);
                 if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner) {
                     self.attached.remove(&tenant);
+                    self.left.remove(&tenant);
                     if !self.tenants.contains_key(&tenant) {
                         self.placements.remove(&tenant);
                     }
@@ -217,6 +224,11 @@ impl World {
     /// The Gateway that a tenant's entry is attached to.
     pub fn attached(&self, tenant: &str) -> Option<&GatewayRef> {
         self.attached.get(tenant)
+    }
+
+    /// The Gateway that a tenant's entry was attached to until the one it is attached to now serves it.
+    pub fn left(&self, tenant: &str) -> Option<&GatewayRef> {
+        self.left.get(tenant)
     }
 
     /// The tenants that are on a Gateway or are to be: a place is free only when it was left.

@@ -8,7 +8,9 @@ pub mod entry;
 pub mod entry_config;
 pub mod gateway;
 pub mod grants;
+pub mod limits;
 pub mod namespaces;
+pub mod network;
 pub mod proxy;
 pub mod rights;
 pub mod suspension;
@@ -27,6 +29,8 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(namespaces::of_tenant(tenant, &metadata));
     children.extend(rights::of_tenant(tenant, &metadata));
     children.extend(entry_config::of_tenant(tenant, &metadata));
+    children.extend(limits::of_tenant(tenant, &metadata));
+    children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
     children.extend(grants::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
@@ -43,6 +47,7 @@ pub fn class(class: &ResolvedClass, shards: usize) -> Vec<Child> {
     let mut children = Vec::new();
     children.extend(certificates::of_class(class, &metadata));
     children.extend(gateway::of_class(class, shards, &metadata));
+    children.extend(network::of_class(class, shards, &metadata));
     children.sort_by(|a, b| (a.key.kind.stage(), &a.key).cmp(&(b.key.kind.stage(), &b.key)));
     children
 }

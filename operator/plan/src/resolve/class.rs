@@ -10,6 +10,8 @@ use octroi_api::{
 
 use crate::compile::suspension;
 use crate::rejection::Rejection;
+use crate::resolve::limits::{self, ResolvedLimits};
+use crate::resolve::network::{self, ResolvedNetwork};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
@@ -61,6 +63,10 @@ pub struct ResolvedClass {
     pub pod_security: PodSecurity,
     /// What every host of a Suspended tenant answers, in HTML.
     pub suspended_page: String,
+    /// How much the tenants' namespaces may hold.
+    pub limits: ResolvedLimits,
+    /// Whom the tenants' pods may reach.
+    pub network: ResolvedNetwork,
 }
 
 /// Size and address of proxies.
@@ -148,6 +154,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
     if !rejections.is_empty() {
         return Err(rejections);
     }
+    let namespaces = spec.namespaces.clone().unwrap_or_default();
     let mut issuer = spec.tls.issuer_ref.clone();
     issuer.kind.get_or_insert_with(|| "ClusterIssuer".into());
     issuer.group.get_or_insert_with(|| "cert-manager.io".into());
@@ -165,7 +172,9 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         issuer,
         certificate: spec.tls.certificate.unwrap_or_default(),
         tls: tls(class),
-        pod_security: spec.namespaces.as_ref().and_then(|n| n.pod_security).unwrap_or_default(),
+        pod_security: namespaces.pod_security.unwrap_or_default(),
+        limits: limits::resolve(&namespaces),
+        network: network::resolve(&namespaces.network_policy.unwrap_or_default()),
         suspended_page: spec
             .pages
             .as_ref()

@@ -3,7 +3,9 @@
 
 pub mod class;
 pub mod hosts;
+pub mod limits;
 pub mod namespaces;
+pub mod network;
 pub mod placement;
 pub mod state;
 

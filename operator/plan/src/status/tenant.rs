@@ -9,6 +9,7 @@ use octroi_api::{
 
 use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, obstacle, routes};
 use crate::child::{Child, ChildKey};
+use crate::compile::limits;
 use crate::diff::Changes;
 use crate::facts::Facts;
 use crate::kind::ChildKind;
@@ -76,7 +77,7 @@ fn kept(
     failures: &[Failure],
 ) -> (TenantStatus, Vec<Verdict>) {
     let domains: Vec<DomainStatus> = tenant.hosts.iter().map(|h| hosts::status(h, tenant, world)).collect();
-    let namespaces = namespaces(tenant, changes, failures);
+    let namespaces = namespaces(tenant, changes, world, failures);
     let verdicts = vec![
         holds(ConditionType::Accepted, "the spec is valid"),
         namespaces_ready(&namespaces),
@@ -140,7 +141,7 @@ fn held(tenant: &ResolvedTenant, ready: Verdict) -> Verdict {
     Verdict { holds, reason: Reason::Held, message, ..ready }
 }
 
-fn namespaces(tenant: &ResolvedTenant, changes: &Changes, failures: &[Failure]) -> NamespacesStatus {
+fn namespaces(tenant: &ResolvedTenant, changes: &Changes, world: &World, failures: &[Failure]) -> NamespacesStatus {
     let failing: Vec<FailingItem> = tenant
         .namespaces
         .iter()
@@ -156,8 +157,8 @@ fn namespaces(tenant: &ResolvedTenant, changes: &Changes, failures: &[Failure]) 
                     message,
                 });
             }
-            let key = changes.missing.iter().find(|k| inside(k))?;
-            let message = format!("{key} is not in place yet");
+            let missing = changes.missing.iter().find(|k| inside(k)).map(|key| format!("{key} is not in place yet"));
+            let message = missing.or_else(|| uncounted(namespace, world))?;
             Some(FailingItem { name: namespace.clone(), reason: Reason::Progressing.as_str().into(), message })
         })
         .collect();
@@ -179,6 +180,15 @@ fn unadopted(namespace: &Unadopted) -> FailingItem {
         }
     };
     FailingItem { name: namespace.name.clone(), reason: reason.as_str().into(), message: bounded(message) }
+}
+
+/// What of a namespace's quota does not hold yet.
+fn uncounted(namespace: &str, world: &World) -> Option<String> {
+    let key = limits::quota_key(namespace);
+    let Some(Facts::Quota { pending: Some(limit) }) = world.get(&key).map(|o| &o.facts) else { return None };
+    Some(format!(
+        "waiting for Kubernetes to count {limit} for {key}; if it stays so, see whether kube-controller-manager runs its controller resourcequota"
+    ))
 }
 
 fn namespaces_ready(namespaces: &NamespacesStatus) -> Verdict {

@@ -13,6 +13,7 @@ use octroi_api::{Tenant, TenantClass, labels};
 use octroi_plan::class::{self, ClassPlan};
 use octroi_plan::diff::{Action, Change, Precondition};
 use octroi_plan::resolve::class::name_of;
+use octroi_plan::resolve::namespaces::candidates;
 use octroi_plan::tenant::{self, TenantPlan};
 use octroi_plan::world::{GatewayClassView, GatewayRef, Observed, TenantView, World};
 use octroi_plan::{ChildKey, ChildKind, Owner, digest, facts, simulate};
@@ -111,9 +112,12 @@ impl Cluster {
         }
     }
 
-    /// What the operator would do about a Tenant now.
+    /// What the operator would do about a Tenant now. Nothing that breaks a rule is in the namespaces it asks to adopt.
     pub fn plan(&mut self, name: &str) -> TenantPlan {
         let tenant = self.tenants[name].clone();
+        for candidate in candidates(&tenant, &self.world) {
+            self.world.inventories.entry(candidate).or_default();
+        }
         let class = name_of(&tenant, &self.world).map(ToOwned::to_owned);
         if let Some(view) = self.world.tenants.get_mut(name) {
             view.class = class;
@@ -271,6 +275,9 @@ impl Cluster {
             let condition =
                 |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": judged, "reason": kind});
             body["status"]["conditions"] = json!([condition("Programmed"), condition("Ready")]);
+        }
+        if key.kind == ChildKind::ResourceQuota {
+            body["status"]["hard"] = body["spec"]["hard"].clone();
         }
         let observed = Observed {
             uid: object.uid.clone(),
