@@ -16,6 +16,8 @@ mod deletion;
 mod drift;
 #[path = "operator/history.rs"]
 mod history;
+#[path = "operator/hold.rs"]
+mod hold;
 #[path = "operator/idle.rs"]
 mod idle;
 #[path = "operator/intruders.rs"]
