@@ -51,7 +51,9 @@ async fn attempt(arena: &Arena, attack: &Attack, undo: &mut Undo) -> Result<Outc
     if let Some(why) = not_here(arena, attack).await? {
         return Ok(Outcome::NotHere(why));
     }
-    prepare(arena, attack, undo).await?;
+    if let Err(error) = prepare(arena, attack, undo).await {
+        return Ok(Outcome::Unproved(error.to_string()));
+    }
     let outcome = if attack.verb == Verb::Traffic {
         effects(arena, attack).await?
     } else {

@@ -31,7 +31,8 @@ const STAND_INS: [(&str, &str, &str, &str); 6] = [
     ("networking.istio.io", "v1", "VirtualService", "virtualservices"),
     ("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"),
 ];
-const LIMIT: Duration = Duration::from_secs(40);
+/// Quota on custom resources is counted some half a minute after their CRDs came.
+const LIMIT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Fields are dropped in this order.
