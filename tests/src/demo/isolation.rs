@@ -68,7 +68,7 @@ async fn trespass(tenant: &Served, neighbour: &Served) -> Result<Vec<(&'static s
     for (what, object) in trespasses(tenant, neighbour) {
         match tenant.developer.apply(&object).await {
             Err(error) if matches!(error.code(), Some(403 | 422)) => {
-                refused.push((what, error.api_message().to_owned()));
+                refused.push((what, reason(error.api_message()).to_owned()));
             }
             Err(error) => return Err(error),
             Ok(_) => {
@@ -78,6 +78,11 @@ async fn trespass(tenant: &Served, neighbour: &Served) -> Result<Vec<(&'static s
         }
     }
     Ok(refused)
+}
+
+/// What a policy says, without the API server's words on which one it is.
+fn reason(message: &str) -> &str {
+    message.split_once("denied request: ").map_or(message, |(_, reason)| reason)
 }
 
 fn trespasses(tenant: &Served, neighbour: &Served) -> [(&'static str, Value); 3] {
