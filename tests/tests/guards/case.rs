@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kube::api::{DeleteParams, DynamicObject, PostParams};
 use kube::Client;
+use kube::api::{DeleteParams, DynamicObject, PostParams};
 use octroi_tests::{manifest, strict};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -147,17 +147,26 @@ fn is_cluster_scoped(kind: &str) -> bool {
 
 fn api_version(kind: &str) -> &'static str {
     match kind {
-        "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute" | "Gateway" | "GatewayClass" | "ListenerSet"
-        | "ReferenceGrant" | "BackendTLSPolicy" => "gateway.networking.k8s.io/v1",
+        "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute" | "Gateway" | "GatewayClass"
+        | "ListenerSet" | "ReferenceGrant" | "BackendTLSPolicy" => "gateway.networking.k8s.io/v1",
         "Tenant" | "TenantClass" | "DomainClaim" => "octroi.dev/v1alpha1",
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => "rbac.authorization.k8s.io/v1",
         "Ingress" | "NetworkPolicy" => "networking.k8s.io/v1",
         "EndpointSlice" => "discovery.k8s.io/v1",
         "Deployment" => "apps/v1",
         "Certificate" | "Issuer" | "ClusterIssuer" | "CertificateRequest" => "cert-manager.io/v1",
-        "BackendTrafficPolicy" | "SecurityPolicy" | "EnvoyExtensionPolicy" | "EnvoyPatchPolicy"
-        | "ClientTrafficPolicy" | "EnvoyProxy" | "HTTPRouteFilter" => "gateway.envoyproxy.io/v1alpha1",
-        "TrafficPolicy" | "GatewayExtension" | "DirectResponse" | "GatewayParameters" | "ListenerPolicy"
+        "BackendTrafficPolicy"
+        | "SecurityPolicy"
+        | "EnvoyExtensionPolicy"
+        | "EnvoyPatchPolicy"
+        | "ClientTrafficPolicy"
+        | "EnvoyProxy"
+        | "HTTPRouteFilter" => "gateway.envoyproxy.io/v1alpha1",
+        "TrafficPolicy"
+        | "GatewayExtension"
+        | "DirectResponse"
+        | "GatewayParameters"
+        | "ListenerPolicy"
         | "BackendConfigPolicy" => "gateway.kgateway.dev/v1alpha1",
         _ => "v1",
     }
