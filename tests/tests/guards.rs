@@ -14,6 +14,8 @@ mod helm;
 mod operations;
 #[path = "guards/policies.rs"]
 mod policies;
+#[path = "guards/sizes.rs"]
+mod sizes;
 #[path = "guards/tables.rs"]
 mod tables;
 #[path = "guards/with_operator.rs"]
