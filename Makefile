@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export OCTROI_KGATEWAY_CRDS ?=
 GATEWAY_CLASS ?= octroi-envoy-gateway
 
-.PHONY: help demo test check unit light lab-tests e2e bench bench-admission conformance lab-up lab-down lab-env generate
+.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission conformance lab-up lab-down lab-env generate
 
 help: ## What there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -34,6 +34,9 @@ lab-tests: ## Tests on the real cluster
 e2e: ## The end-to-end suite on the cluster of KUBECONFIG: make e2e GATEWAY_CLASS=kgateway
 	@OCTROI_E2E_KUBECONFIG="$${KUBECONFIG:?set KUBECONFIG to the cluster to test}" \
 	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=1
+
+attacks: ## Every attack on the running lab, the operator up, stopped and failing over, and the matrix of guards
+	@OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo run -q -p octroi-tests --bin attacks
 
 bench: ## Measure Octroi beside kubectl on the running lab
 	@cargo run -q --release -p octroi-tests --bin bench

@@ -3,6 +3,7 @@
 //! Nothing in here may know how the operator works inside; it sees a cluster only as a user of it would.
 
 pub mod admission_cost;
+pub mod attack;
 pub mod bench;
 pub mod crds;
 pub mod demo;

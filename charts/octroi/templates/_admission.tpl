@@ -132,13 +132,13 @@ expression over the key k, and removed. */ -}}
 - name: wrong
   expression: >-
     {{- range $i, $field := list "labels" "annotations" }}
-    {{ if $i }}+ {{ end }}variables.{{ $field }}.transformList(k, v, {{ $wrong }} && variables.{{ $field }}Before[?k] != optional.of(v),
+    {{ if $i }}+ {{ else }}({{ end }}variables.{{ $field }}.transformList(k, v, {{ $wrong }} && variables.{{ $field }}Before[?k] != optional.of(v),
       'metadata.{{ $field }}[%s]'.format([k]))
     {{- if $removed }}
     + variables.{{ $field }}Before.transformList(k, v, {{ $wrong }} && !(k in variables.{{ $field }}),
       'metadata.{{ $field }}[%s]'.format([k]))
     {{- end }}
-    {{- end }}
+    {{- end }}).sort()
 {{- end -}}
 
 {{- /* The first three of a list of places, in words. Takes the expression of the list. */ -}}

@@ -1,4 +1,4 @@
-//! `GatewayParameters` and `TrafficPolicy` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
+//! `GatewayParameters`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
 
 use std::collections::BTreeMap;
 
@@ -149,4 +149,18 @@ pub struct HeaderModifiers {
 pub struct HeaderSet {
     /// Replaces what is there.
     pub set: Vec<Header>,
+}
+
+/// An answer that the proxy gives by itself.
+#[derive(Serialize, Clone, Debug)]
+pub struct DirectResponseSpec {
+    /// HTTP status.
+    pub status: u16,
+    /// Body, at most 4096 bytes.
+    pub body: String,
+}
+
+impl Spec for DirectResponseSpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "DirectResponse";
 }
