@@ -21,6 +21,7 @@ pub const BREAK_GLASS: &str = "octroi-break-glass";
 /// Every policy of the chart, stored; bound or not.
 pub struct Guards {
     names: Vec<String>,
+    of_routes: Vec<String>,
     /// Each with its API; the canaries' come last.
     bindings: Vec<(Api<DynamicObject>, Value)>,
     config_maps: Api<DynamicObject>,
@@ -40,18 +41,25 @@ impl Guards {
             strict::apply_strict(client, policy).await?;
         }
         let own = |policy: &&Value| manifest::name(policy) != CANARY;
+        let of_routes = policies.iter().filter(|policy| judges_routes(policy));
+        let of_routes = of_routes.map(|policy| manifest::name(policy).to_owned()).collect();
         let names = policies.iter().filter(own).map(|policy| manifest::name(policy).to_owned()).collect();
         let mut found = Vec::new();
         for binding in bindings {
             found.push((strict::endpoint(client, &binding).await?, binding));
         }
         let config_maps = strict::endpoint(client, &config_map("any")).await?;
-        Ok(Self { names, bindings: found, config_maps })
+        Ok(Self { names, of_routes, bindings: found, config_maps })
     }
 
     /// The chart's policies, by name.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Those that judge HTTPRoutes.
+    pub fn of_routes(&self) -> &[String] {
+        &self.of_routes
     }
 
     /// Binds or unbinds all of them, and waits until the API server works by that.
@@ -63,19 +71,25 @@ impl Guards {
     /// When the API server refuses, or does not follow in time.
     pub async fn switch(&self, on: bool) -> Result<()> {
         for (api, binding) in &self.bindings {
-            let name = manifest::name(binding);
-            let what = || Error::kube(format!("switching {}", strict::describe(binding)));
-            if on {
-                let params = PatchParams::apply(strict::MANAGER).force();
-                api.patch(name, &params, &Patch::Apply(binding)).await.map_err(what())?;
-            } else if let Err(error) = api.delete(name, &DeleteParams::default()).await {
-                let gone = matches!(&error, kube::Error::Api(status) if status.code == 404);
-                if !gone {
-                    return Err(what()(error));
-                }
-            }
+            bind(api, binding, on).await?;
         }
         self.wait_until(on).await
+    }
+
+    /// Binds one policy of the chart, and beside it only those that mutate: without a parent, others refuse a route.
+    ///
+    /// # Errors
+    /// As [`Guards::switch`].
+    pub async fn only(&self, policy: &str) -> Result<()> {
+        self.switch(false).await?;
+        for (api, binding) in &self.bindings {
+            if let Some(bound) = binding["spec"]["policyName"].as_str()
+                && (bound == policy || bound == CANARY || manifest::kind(binding).starts_with("Mutating"))
+            {
+                bind(api, binding, true).await?;
+            }
+        }
+        self.wait_until(true).await
     }
 
     async fn wait_until(&self, on: bool) -> Result<()> {
@@ -109,6 +123,24 @@ impl Guards {
         let params = PatchParams::apply(CANARY).dry_run();
         let tried = self.config_maps.patch(name, &params, &Patch::Apply(config_map(name))).await;
         tried.map_err(Error::kube(format!("a dry run of ConfigMap {name}")))
+    }
+}
+
+fn judges_routes(policy: &Value) -> bool {
+    let rules = policy["spec"]["matchConstraints"]["resourceRules"].as_array().into_iter().flatten();
+    rules.flat_map(|rule| rule["resources"].as_array()).flatten().any(|resource| resource == "httproutes")
+}
+
+async fn bind(api: &Api<DynamicObject>, binding: &Value, on: bool) -> Result<()> {
+    let name = manifest::name(binding);
+    let what = || Error::kube(format!("switching {}", strict::describe(binding)));
+    if on {
+        let params = PatchParams::apply(strict::MANAGER).force();
+        return api.patch(name, &params, &Patch::Apply(binding)).await.map(drop).map_err(what());
+    }
+    match api.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        deleted => deleted.map(drop).map_err(what()),
     }
 }
 
