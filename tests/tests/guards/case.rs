@@ -18,7 +18,8 @@ const HOME: &str = "acme-prod";
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What it is about, in words.
-    pub case: String,
+    #[serde(rename = "case")]
+    pub about: String,
     /// The guard that refuses it; absent when it is admitted.
     pub guard: Option<String>,
     /// A part of the message.
@@ -81,7 +82,7 @@ impl Case {
 
     /// The object that it is about.
     pub fn subject(&self) -> &Value {
-        self.object.as_ref().or(self.was.as_ref()).unwrap_or_else(|| panic!("{}: about nothing", self.case))
+        self.object.as_ref().or(self.was.as_ref()).unwrap_or_else(|| panic!("{}: about nothing", self.about))
     }
 
     /// Carries it out as a dry run, which admission judges like any other.

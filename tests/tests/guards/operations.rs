@@ -185,7 +185,7 @@ async fn a_reason_for_a_hold_is_short() {
         match outcome {
             Ok(_) => assert!(passes, "{length}"),
             Err(error) => {
-                assert!(!passes && error.to_string().contains("has 257 characters, and at most 256 fit"), "{error}")
+                assert!(!passes && error.to_string().contains("has 257 characters, and at most 256 fit"), "{error}");
             }
         }
     }

@@ -52,18 +52,18 @@ async fn tried(world: &World, hosts: &[String], rules: &[Value]) -> Result<(), S
     routes.create(&params, &object).await.map(drop).map_err(|error| error.to_string())
 }
 
-fn one_rule(matches: Vec<Value>) -> Vec<Value> {
+fn one_rule(matches: &[Value]) -> Vec<Value> {
     vec![json!({"matches": matches, "backendRefs": [{"name": "web", "port": 80}]})]
 }
 
 fn expressions(count: usize) -> Vec<Value> {
     let expression = |i| json!({"path": {"type": "RegularExpression", "value": format!("/a{i}.*")}});
-    one_rule((0..count).map(expression).collect())
+    one_rule(&(0..count).map(expression).collect::<Vec<_>>())
 }
 
 fn long(length: usize) -> Vec<Value> {
     let value = format!("/{}", "a".repeat(length - 1));
-    one_rule(vec![json!({"path": {"type": "RegularExpression", "value": value}})])
+    one_rule(&[json!({"path": {"type": "RegularExpression", "value": value}})])
 }
 
 fn headers(count: usize) -> Vec<Value> {
@@ -80,7 +80,7 @@ fn headers(count: usize) -> Vec<Value> {
 fn conditions(count: usize) -> Vec<Value> {
     let header = |i| json!({"name": format!("h{i}"), "value": "a"});
     let headers = |count| (0..count).map(header).collect::<Vec<_>>();
-    one_rule((0..count).step_by(16).map(|from| json!({"headers": headers(16.min(count - from))})).collect())
+    one_rule(&(0..count).step_by(16).map(|from| json!({"headers": headers(16.min(count - from))})).collect::<Vec<_>>())
 }
 
 fn backends(count: usize) -> Vec<Value> {
@@ -97,7 +97,7 @@ fn largest() -> Vec<Value> {
     let header = json!({"name": format!("x-{}", "n".repeat(240)), "value": "v".repeat(4000)});
     let modifier = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [header]}});
     let backend = |j| json!({"name": format!("w{j}"), "port": 80, "namespace": "acme-prod", "filters": [modifier]});
-    let matched = |i: usize, j: usize| {
+    let comparison = |i: usize, j: usize| {
         let kind = if j == 0 { "RegularExpression" } else { "Exact" };
         json!({
             "path": {"type": kind, "value": format!("/{i}/{j}/{}", "p".repeat(100))},
@@ -105,7 +105,7 @@ fn largest() -> Vec<Value> {
         })
     };
     let rule = |i| {
-        let matches: Vec<_> = (0..8).map(|j| matched(i, j)).collect();
+        let matches: Vec<_> = (0..8).map(|j| comparison(i, j)).collect();
         let backends: Vec<_> = (0..4).map(backend).collect();
         json!({"matches": matches, "backendRefs": backends, "filters": [modifier]})
     };

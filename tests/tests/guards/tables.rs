@@ -61,7 +61,7 @@ async fn in_each_version(world: &World, case: &Case) -> Vec<Case> {
 }
 
 fn verdict(case: &Case, outcome: Result<(), String>) -> Result<(), String> {
-    let title = format!("- {} ({})", case.case, case.subject()["apiVersion"].as_str().unwrap_or_default());
+    let title = format!("- {} ({})", case.about, case.subject()["apiVersion"].as_str().unwrap_or_default());
     match (&case.guard, outcome) {
         (None, Ok(())) => Ok(()),
         (None, Err(said)) => Err(format!("{title}: must pass, and the API server said: {said}")),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::helm;
 use crate::world::{install_guards, rescue};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 #[tokio::test]
@@ -36,10 +36,10 @@ async fn the_operator_does_its_work_within_its_bounds() {
     let operator = Operator::start(&lab, "guarded").await.unwrap_or_else(|error| panic!("{error}"));
 
     helm::apply(&admin, &class()).await;
-    helm::apply(&admin, &tenant(json!([{"kind": "Group", "name": "acme-devs"}]))).await;
+    helm::apply(&admin, &tenant(&json!([{"kind": "Group", "name": "acme-devs"}]))).await;
     ready(&admin, &operator).await;
     let others = json!([{"kind": "User", "name": "jane", "role": "Admin"}, {"kind": "ServiceAccount", "name": "deployer", "namespace": "acme-prod"}]);
-    helm::apply(&admin, &tenant(others)).await;
+    helm::apply(&admin, &tenant(&others)).await;
     ready(&admin, &operator).await;
 
     // Somebody changes what is Octroi's, with break-glass, since nobody else can; it is put back.
@@ -55,7 +55,7 @@ async fn the_operator_does_its_work_within_its_bounds() {
     };
     helm::eventually("the labels are back", repaired).await;
 
-    let tenants = strict::endpoint(&admin, &tenant(json!([]))).await.unwrap();
+    let tenants = strict::endpoint(&admin, &tenant(&json!([]))).await.unwrap();
     tenants.delete("acme", &DeleteParams::default()).await.unwrap();
     let since = Instant::now();
     while let Some(there) = tenants.get_opt("acme").await.unwrap() {
@@ -68,7 +68,7 @@ async fn the_operator_does_its_work_within_its_bounds() {
 }
 
 fn helm_namespace(name: &str) -> Value {
-    crate::world::namespace(name, json!({"octroi.dev/tenant": "acme"}))
+    crate::world::namespace(name, &json!({"octroi.dev/tenant": "acme"}))
 }
 
 fn class() -> Value {
@@ -76,7 +76,7 @@ fn class() -> Value {
         "spec": {"baseDomain": "apps.test", "gateway": {"gatewayClassName": "envoy"}, "tls": {"issuerRef": {"name": "lab-ca"}}}})
 }
 
-fn tenant(members: Value) -> Value {
+fn tenant(members: &Value) -> Value {
     json!({"apiVersion": "octroi.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": "acme"},
     "spec": {
         "className": "standard", "members": members, "namespaces": [{"name": "acme-prod"}, {"name": "acme-two"}],
@@ -87,7 +87,7 @@ fn tenant(members: Value) -> Value {
 
 /// Waits until the Tenant is Ready in its present generation.
 async fn ready(client: &Client, operator: &Operator) {
-    let tenants = strict::endpoint(client, &tenant(json!([]))).await.unwrap();
+    let tenants = strict::endpoint(client, &tenant(&json!([]))).await.unwrap();
     let since = Instant::now();
     loop {
         let found = tenants.get("acme").await.unwrap();

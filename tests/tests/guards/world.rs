@@ -98,7 +98,7 @@ async fn guards_at_work(world: &World) -> Result<(), String> {
         let mut said = Ok(());
         while !said.as_ref().is_err_and(|said: &String| said.contains(&format!("'{guard}'"))) {
             if since.elapsed() > LIMIT {
-                return Err(format!("{guard} is not at work; the last answer to {:?}: {said:?}", case.case));
+                return Err(format!("{guard} is not at work; the last answer to {:?}: {said:?}", case.about));
             }
             said = case.run(world).await;
         }
@@ -132,9 +132,12 @@ async fn serve_every_version(client: &Client) {
     }
 }
 
+/// Kinds of the Gateway API, each with its served versions.
+type Versions = Vec<(String, Vec<String>)>;
+
 /// The versions in which a kind of the Gateway API is served.
 pub async fn versions(client: &Client, kind: &str) -> Vec<String> {
-    static KNOWN: Mutex<Option<Vec<(String, Vec<String>)>>> = Mutex::new(None);
+    static KNOWN: Mutex<Option<Versions>> = Mutex::new(None);
     let known = KNOWN.lock().unwrap().clone();
     let known = match known {
         Some(known) => known,
@@ -145,7 +148,7 @@ pub async fn versions(client: &Client, kind: &str) -> Vec<String> {
     found.unwrap_or_else(|| panic!("{kind} is not served"))
 }
 
-async fn served(client: &Client) -> Vec<(String, Vec<String>)> {
+async fn served(client: &Client) -> Versions {
     let any = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"});
     let crds: Api<DynamicObject> = strict::endpoint(client, &any).await.unwrap();
     let crds = crds.list(&ListParams::default()).await.unwrap();
@@ -166,7 +169,7 @@ fn namespaces() -> Vec<Value> {
     let tenants = |name: &str, state: &str, annotations: Value| {
         let labels = json!({"octroi.dev/tenant": "acme", "octroi.dev/role": "tenant", "octroi.dev/state": state,
             "app.kubernetes.io/managed-by": "octroi", "pod-security.kubernetes.io/enforce": "baseline", "team": "web"});
-        let mut namespace = namespace(name, labels);
+        let mut namespace = namespace(name, &labels);
         namespace["metadata"]["annotations"] = annotations;
         namespace["metadata"]["annotations"]["octroi.dev/tenant"] = json!("acme");
         namespace
@@ -178,14 +181,14 @@ fn namespaces() -> Vec<Value> {
         tenants("acme-held", "Cordoned", json!({"octroi.dev/hosts": hosts})),
         tenants("acme-off", "Suspended", json!({"octroi.dev/hosts": hosts})),
         tenants("acme-new", "Active", json!({})),
-        namespace("gw-acme", gateway),
-        namespace("octroi-gateways", json!({})),
-        namespace("octroi-system", json!({})),
-        namespace("plain", json!({})),
+        namespace("gw-acme", &gateway),
+        namespace("octroi-gateways", &json!({})),
+        namespace("octroi-system", &json!({})),
+        namespace("plain", &json!({})),
     ]
 }
 
-pub fn namespace(name: &str, labels: Value) -> Value {
+pub fn namespace(name: &str, labels: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 }
 
