@@ -73,13 +73,13 @@ fn of_resource(
     let said = |list: &Option<ResourceList>| list.as_ref().and_then(&of).map(canonical);
     let (max, said_limit, said_request) = (said(&limits.max), said(&limits.default), said(&limits.default_request));
     let ours = at_least(limit.map(ToOwned::to_owned), said_request.as_deref());
-    let default = said_limit.or_else(|| ours.map(|limit| at_most(limit, max.as_deref()))).or_else(|| max.clone());
-    let default_request = said_request.unwrap_or_else(|| at_most(request.to_owned(), default.as_deref()));
+    let default = said_limit.or_else(|| ours.map(|limit| at_most(&limit, max.as_deref()))).or_else(|| max.clone());
+    let default_request = said_request.unwrap_or_else(|| at_most(request, default.as_deref()));
     ResourceLimits { default, default_request: Some(default_request), max }
 }
 
-fn at_most(ours: String, bound: Option<&str>) -> String {
-    bound.filter(|bound| exceeds(&ours, bound)).map_or(ours.clone(), ToOwned::to_owned)
+fn at_most(ours: &str, bound: Option<&str>) -> String {
+    bound.filter(|bound| exceeds(ours, bound)).unwrap_or(ours).to_owned()
 }
 
 fn at_least(ours: Option<String>, bound: Option<&str>) -> Option<String> {

@@ -30,7 +30,7 @@ pub struct Standing {
     /// What serves it; unknown while its Tenant is refused.
     pub data_plane: Option<DataPlane>,
     /// Whether it is suspended, and why as far as that was said.
-    pub suspended: Option<Option<String>>,
+    pub suspended: Option<String>,
 }
 
 /// A route, and what is to be said of it.
@@ -92,11 +92,12 @@ impl Standing {
     }
 }
 
-/// Whether a Tenant is suspended, and why. A refused one stays as it was, which is what it asked for as far as can be told.
-fn suspension(tenant: &Tenant, world: &World) -> Option<Option<String>> {
+/// Why a Tenant is suspended, if it is; empty when nobody said. A refused one stays as it was, which is what it asked for as
+/// far as can be told.
+fn suspension(tenant: &Tenant, world: &World) -> Option<String> {
     let state = state::resolve(tenant, world.now).unwrap_or_default();
     let why = state.hold.filter(|hold| hold.state == TenantState::Suspended).and_then(|hold| hold.reason);
-    (state.state == TenantState::Suspended).then_some(why)
+    (state.state == TenantState::Suspended).then(|| why.unwrap_or_default())
 }
 
 /// What is to be said of a Tenant's routes; nothing any more while it is taken away.
@@ -117,7 +118,7 @@ pub fn all(standing: &Standing, world: &World) -> Vec<Judged> {
 
 fn outcome(key: &RouteKey, route: &Route, standing: &Standing) -> Outcome {
     if let Some(why) = &standing.suspended {
-        return Outcome::Problem(suspended(why.as_deref()));
+        return Outcome::Problem(suspended(why));
     }
     if let Some(problem) = parents(route, standing).or_else(|| hostnames(key, route, standing)) {
         return Outcome::Problem(problem);
@@ -135,8 +136,8 @@ fn outcome(key: &RouteKey, route: &Route, standing: &Standing) -> Outcome {
     }
 }
 
-fn suspended(why: Option<&str>) -> Problem {
-    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+fn suspended(why: &str) -> Problem {
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     Problem::new(
         RouteProblem::Suspended,
         format!("the platform's run team has suspended the tenant{why}"),

@@ -88,12 +88,17 @@ impl Routes {
     /// Takes note of a route.
     pub fn observe(&mut self, key: RouteKey, route: Route) -> RouteChange {
         let inside = self.0.entry(key.namespace).or_default();
-        let before = inside.insert((key.kind, key.name), route.clone());
-        match before {
-            Some(before) if before == route => RouteChange::Echo,
-            before if route.waits_only(before.as_ref()) => RouteChange::Waits,
-            _ => RouteChange::News,
-        }
+        let name = (key.kind, key.name);
+        let before = inside.get(&name);
+        let change = if before == Some(&route) {
+            RouteChange::Echo
+        } else if route.waits_only(before) {
+            RouteChange::Waits
+        } else {
+            RouteChange::News
+        };
+        inside.insert(name, route);
+        change
     }
 
     /// Takes note that a route is gone.
