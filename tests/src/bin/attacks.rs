@@ -1,13 +1,23 @@
-//! `make attacks`: the whole attack suite, on the lab that runs.
+//! `make attacks`: the whole attack suite, on the lab that runs. With arguments only those parts of it: `up`, `stopped`,
+//! `failing-over`, `matrix`.
 
 use std::process::ExitCode;
 
 use octroi_tests::attack::suite::{self, Phase, Report};
 
+const PARTS: [&str; 4] = ["up", "stopped", "failing-over", "matrix"];
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let phases = [Phase::Up, Phase::Stopped, Phase::FailingOver];
-    match suite::on_lab(&phases, true, |line| println!("{line}")).await {
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("attacks: there is no part {unknown}; the parts are {}", PARTS.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    let phases = [(Phase::Up, "up"), (Phase::Stopped, "stopped"), (Phase::FailingOver, "failing-over")];
+    let phases: Vec<_> = phases.into_iter().filter(|(_, part)| is_wanted(part)).map(|(phase, _)| phase).collect();
+    match suite::on_lab(&phases, is_wanted("matrix"), |line| println!("{line}")).await {
         Ok(report) => end(&report),
         Err(error) => {
             eprintln!("attacks: error: {error}");
