@@ -128,7 +128,7 @@ impl Guards {
 
 fn judges_routes(policy: &Value) -> bool {
     let rules = policy["spec"]["matchConstraints"]["resourceRules"].as_array().into_iter().flatten();
-    rules.flat_map(|rule| rule["resources"].as_array()).flatten().any(|resource| resource == "httproutes")
+    rules.filter_map(|rule| rule["resources"].as_array()).flatten().any(|resource| resource == "httproutes")
 }
 
 async fn bind(api: &Api<DynamicObject>, binding: &Value, on: bool) -> Result<()> {
