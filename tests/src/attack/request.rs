@@ -55,16 +55,10 @@ fn resource_path(resource: &kube::discovery::ApiResource, namespace: Option<&str
 }
 
 /// Sends what the file says. `manifest` and `patch` are filled already.
-pub(super) async fn send(
-    arena: &Arena,
-    attack: &Attack,
-    manifest: &Value,
-    patch: &Value,
-    dry_run: bool,
-) -> Result<Option<Reply>> {
+pub(super) async fn send(arena: &Arena, attack: &Attack, manifest: &Value, patch: &Value) -> Result<Option<Reply>> {
     let Some(place) = Place::of(arena, manifest).await? else { return Ok(None) };
     let client = arena.client(attack.user)?;
-    let query = query(attack, dry_run || attack.options.dry_run);
+    let query = query(attack);
     let item = || {
         let item = place.item.clone().ok_or_else(|| failed(attack, "its manifest has no name"))?;
         Ok(attack.subresource.as_ref().map_or(item.clone(), |sub| format!("{item}/{sub}")))
@@ -105,7 +99,7 @@ fn patch_type(attack: &Attack) -> &'static str {
     }
 }
 
-fn query(attack: &Attack, dry_run: bool) -> String {
+fn query(attack: &Attack) -> String {
     let mut parts = Vec::new();
     let writes = matches!(attack.verb, Verb::Create | Verb::Update | Verb::Patch | Verb::Apply);
     if writes {
@@ -117,7 +111,7 @@ fn query(attack: &Attack, dry_run: bool) -> String {
     if attack.verb == Verb::Watch {
         parts.push("watch=true&timeoutSeconds=1".into());
     }
-    if dry_run && (writes || matches!(attack.verb, Verb::Delete | Verb::DeleteCollection)) {
+    if attack.options.dry_run && (writes || matches!(attack.verb, Verb::Delete | Verb::DeleteCollection)) {
         parts.push("dryRun=All".into());
     }
     parts.extend(attack.options.query.clone());

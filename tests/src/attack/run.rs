@@ -12,6 +12,9 @@ use super::request::{Place, Reply, raw, send};
 use super::undo::Undo;
 use crate::{Error, Result};
 
+/// How often an update that came too late is sent again.
+const CONFLICTS: usize = 20;
+
 /// What became of an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -104,7 +107,7 @@ async fn requests(arena: &Arena, attack: &Attack, undo: &mut Undo) -> Result<Vec
     for n in 1..=attack.options.times.unwrap_or(1) {
         let (manifest, patch) = bodies(arena, attack, n)?;
         note(arena, attack, &manifest, undo).await?;
-        let Some(reply) = send(arena, attack, &manifest, &patch, false).await? else { break };
+        let Some(reply) = insist(arena, attack, &manifest, &patch).await? else { break };
         note_generated(arena, &manifest, &reply, undo).await?;
         let refused = !reply.accepted();
         replies.push(reply);
@@ -113,6 +116,18 @@ async fn requests(arena: &Arena, attack: &Attack, undo: &mut Undo) -> Result<Vec
         }
     }
     Ok(replies)
+}
+
+/// A data plane may write a status between an attacker's look and its update: whoever means it tries again.
+async fn insist(arena: &Arena, attack: &Attack, manifest: &Value, patch: &Value) -> Result<Option<Reply>> {
+    let mut reply = send(arena, attack, manifest, patch).await?;
+    for _ in 0..CONFLICTS {
+        if attack.verb != Verb::Update || reply.as_ref().is_none_or(|reply| reply.code != 409) {
+            break;
+        }
+        reply = send(arena, attack, manifest, patch).await?;
+    }
+    Ok(reply)
 }
 
 /// The manifest and the patch of the n-th try.
