@@ -44,7 +44,7 @@ unit() {
 light() {
     stage "light lab: build" lab/lab.sh build kubernetes etcd helm gateway-api cert-manager envoy-gateway
     stage "light lab: tests" cargo test --locked -p octroi-tests --lib --test schema --test golden --test bad_input \
-        --test contracts --test docs --test light_lab --test chart --test admission --test operator --test probe
+        --test contracts --test docs --test network_policy --test light_lab --test chart --test admission --test operator --test probe
 }
 
 lab() {
