@@ -87,17 +87,13 @@ pub struct Routes(BTreeMap<String, BTreeMap<(RouteKind, String), Route>>);
 impl Routes {
     /// Takes note of a route.
     pub fn observe(&mut self, key: RouteKey, route: Route) -> RouteChange {
-        let inside = self.0.entry(key.namespace).or_default();
-        let name = (key.kind, key.name);
-        let before = inside.get(&name);
-        let change = if before == Some(&route) {
-            RouteChange::Echo
-        } else if route.waits_only(before) {
-            RouteChange::Waits
-        } else {
-            RouteChange::News
+        let (inside, inner) = (self.0.entry(key.namespace).or_default(), (key.kind, key.name));
+        let change = match inside.get(&inner) {
+            Some(before) if *before == route => return RouteChange::Echo,
+            before if route.waits_only(before) => RouteChange::Waits,
+            _ => RouteChange::News,
         };
-        inside.insert(name, route);
+        inside.insert(inner, route);
         change
     }
 
