@@ -24,6 +24,8 @@ mod idle;
 mod intruders;
 #[path = "operator/leader.rs"]
 mod leader;
+#[path = "operator/limits.rs"]
+mod limits;
 #[path = "operator/members.rs"]
 mod members;
 #[path = "operator/optional_apis.rs"]

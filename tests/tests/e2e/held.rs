@@ -29,7 +29,7 @@ async fn a_suspended_tenant_answers_with_the_page_everywhere_and_comes_back() {
         }
         let (ask, neighbour) = (held.ask(&held.www(), "/").await?, good.ask(&good.www(), "/").await?);
         let stop = CancellationToken::new();
-        let (long, end) = (Duration::from_secs(300), stop.clone());
+        let (long, end) = (Duration::from_mins(5), stop.clone());
         let seen = rate::run(&stage.probe, &ask, PER_SECOND, Connections::Fresh, long, &stop);
         let beside = rate::run(&stage.probe, &neighbour, PER_SECOND, Connections::Fresh, long, &stop);
         let acted = async {

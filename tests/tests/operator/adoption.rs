@@ -79,8 +79,8 @@ async fn a_namespace_is_judged_then_adopted_then_released_and_keeps_what_it_had(
 
     legacy(&client, "adopt-legacy").await;
     apply(&client, &wanted).await;
-    let word = "referencegrants open: only the platform writes this kind";
-    world.mentions(&client, TENANT, "adopt", ["NamespacesReady", "False", "AdoptionRefused"], word).await;
+    let objection = "referencegrants open: only the platform writes this kind";
+    world.mentions(&client, TENANT, "adopt", ["NamespacesReady", "False", "AdoptionRefused"], objection).await;
     let before = NAMESPACE.all(&client).get("adopt-legacy").await.unwrap();
     assert!(
         !before.metadata.labels.unwrap().keys().any(|label| label.starts_with("octroi.dev/")),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::{CLUSTER_ROLE_BINDING, ROLE_BINDING, World, apply, class, owned, tenant};
 
-async fn may(result: Result<(), kube::Error>) -> Result<bool, String> {
+fn may(result: Result<(), kube::Error>) -> Result<bool, String> {
     match result {
         Ok(()) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 403 => Ok(false),
@@ -17,7 +17,7 @@ async fn may(result: Result<(), kube::Error>) -> Result<bool, String> {
 }
 
 async fn may_get(client: &Client, name: &str) -> bool {
-    may(Api::<Tenant>::all(client.clone()).get(name).await.map(drop)).await.unwrap()
+    may(Api::<Tenant>::all(client.clone()).get(name).await.map(drop)).unwrap()
 }
 
 async fn may_watch(client: &Client, name: &str) -> bool {
@@ -30,7 +30,7 @@ async fn may_watch(client: &Client, name: &str) -> bool {
     match first {
         Ok(Some(WatchEvent::Error(status))) if status.code == 403 => false,
         Ok(first) => matches!(first, Some(WatchEvent::Added(_))),
-        Err(error) => may(Err(error)).await.unwrap(),
+        Err(error) => may(Err(error)).unwrap(),
     }
 }
 
@@ -57,7 +57,7 @@ async fn a_member_sees_its_own_tenant_and_no_other() {
         assert!(may_watch(&member, "seen-a").await);
         assert!(!may_get(&member, "seen-b").await && !may_watch(&member, "seen-b").await);
         let all = Api::<Tenant>::all(member.clone()).list(&ListParams::default()).await;
-        assert!(!may(all.map(drop)).await.unwrap(), "a list shows every tenant");
+        assert!(!may(all.map(drop)).unwrap(), "a list shows every tenant");
     }
 }
 
