@@ -35,7 +35,7 @@ const ALWAYS: [&str; 17] = [
 ];
 
 /// The guards: each a policy and its binding, there always and kept.
-const GUARDS: [&str; 20] = [
+const GUARDS: [&str; 21] = [
     "octroi-claims",
     "octroi-cordon",
     "octroi-endpoints",
@@ -45,6 +45,7 @@ const GUARDS: [&str; 20] = [
     "octroi-operator",
     "octroi-ownership",
     "octroi-platform-kinds",
+    "octroi-pods",
     "octroi-route-backends",
     "octroi-route-filters",
     "octroi-route-hosts",
