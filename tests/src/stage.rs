@@ -127,12 +127,17 @@ impl Stage {
         Ok(name)
     }
 
+    /// The name of its Tenant with that suffix.
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.prefix)
+    }
+
     /// Applies a Tenant of a class, with one group as its member, changed as the test wants it.
     ///
     /// # Errors
     /// When the API server refuses, or its developer cannot be made.
     pub async fn tenant(&self, class: &str, suffix: &str, change: impl FnOnce(&mut Value)) -> Result<Guest<'_>> {
-        let name = format!("{}-{suffix}", self.prefix);
+        let name = self.name(suffix);
         noted(&self.tenants, &name);
         let mut spec = json!({"className": class, "members": [{"kind": "Group", "name": format!("{name}-devs")}]});
         change(&mut spec);

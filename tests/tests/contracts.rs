@@ -9,6 +9,8 @@ mod example;
 mod helm;
 #[path = "contracts/owned.rs"]
 mod owned;
+#[path = "contracts/quantities.rs"]
+mod quantities;
 #[path = "contracts/rights.rs"]
 mod rights;
 
@@ -138,12 +140,7 @@ async fn what_is_owned_is_what_was_sent(plane: Plane) {
     let Some((client, stored)) = Stage::golden(plane).await else { return };
     let mut wrong: Vec<String> = stored.iter().filter_map(owned::mismatch).collect();
     for one in stored.iter().filter(|one| one.is_applied()) {
-        let again = owned::apply(&client, &one.body).await;
-        for version in ["generation", "resourceVersion"] {
-            if one.object["metadata"][version] != again["metadata"][version] {
-                wrong.push(format!("{}: another apply changes its {version}", one.title()));
-            }
-        }
+        wrong.extend(owned::changes_when_applied_again(&client, one).await);
     }
     println!("{}: {} objects accepted", plane.name, stored.len());
     assert!(wrong.is_empty(), "{} on {}:\n{}", wrong.len(), plane.name, wrong.join("\n"));
@@ -255,6 +252,11 @@ async fn one_apply_repairs(namespace: &str, edits: impl Fn(&Value) -> Vec<change
         }
     }
     assert!(wrong.is_empty(), "{} edits are not repaired:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn quantities_are_written_as_the_api_server_stores_them() {
+    quantities::are_written_as_stored(&Stage::of(PLANES[0]).await.lab.client().unwrap()).await;
 }
 
 #[test]

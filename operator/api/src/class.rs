@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, Replicas};
+use crate::{ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -43,9 +43,24 @@ pub struct TenantClassSpec {
     pub gateway: ClassGateway,
     /// Certificates, and what the edge speaks.
     pub tls: ClassTls,
-    /// What every namespace of a tenant gets. Default: Pod Security Standard restricted.
+    /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
+    /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<ClassNamespaces>,
+    /// What the edge answers by itself. Default: short pages in English and French.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<ClassPages>,
+}
+
+/// What the edge answers by itself.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassPages {
+    /// The HTML page that every host of a Suspended tenant answers, with status 503; at most 4000 bytes (a proxy answers
+    /// by itself with at most 4096). Default: a short page in English and French that names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4000))]
+    #[x_kube(validation = ("size(bytes(self)) <= 4000", "pages.suspended must have at most 4000 bytes in UTF-8: shorten it, and link images and styles instead of inlining them"))]
+    pub suspended: Option<String>,
 }
 
 /// What the traffic of the tenants enters by.
@@ -105,12 +120,12 @@ pub struct ResourceList {
     /// CPU, such as 500m or "2". Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "cpu must be a quantity above 0, such as 500m or 2"))]
+    #[x_kube(validation = ("self.matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && quantity(self).isGreaterThan(quantity('0')) && quantity(self).isLessThan(quantity('1E'))", "cpu must be a quantity above 0, such as 500m or 2"))]
     pub cpu: Option<String>,
     /// Memory, such as 512Mi. Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    #[x_kube(validation = ("isQuantity(self) && !quantity(self).isLessThan(quantity('32Mi'))", "memory must be a quantity of at least 32Mi, such as 512Mi (512m would be half a byte)"))]
+    #[x_kube(validation = ("self.matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && !quantity(self).isLessThan(quantity('32Mi')) && quantity(self).isLessThan(quantity('1E'))", "memory must be a quantity of at least 32Mi, such as 512Mi (512m would be half a byte)"))]
     pub memory: Option<String>,
 }
 
@@ -250,6 +265,24 @@ pub struct ClassNamespaces {
     /// Pod Security Standard that is enforced. Default: restricted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
+    /// How much a namespace may hold: resource names and quantities as in `ResourceQuota.spec.hard`, such as pods: "500" or
+    /// requests.cpu: "8". What is given is merged over the default. Default: counts only: 100 HTTPRoutes, 50 GRPCRoutes, 20
+    /// each of TLSRoutes, TCPRoutes and UDPRoutes, 50 Services (none of type LoadBalancer or NodePort, which cannot be
+    /// raised), 200 each of Pods, Secrets and ConfigMaps, 50 PersistentVolumeClaims, 500 Jobs, 50 CronJobs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 16}))]
+    #[x_kube(validation = ("self.all(k, k.contains('/') ? !format.qualifiedName().validate(k).hasValue() : k in ['pods', 'services', 'services.loadbalancers', 'services.nodeports', 'secrets', 'configmaps', 'persistentvolumeclaims', 'replicationcontrollers', 'resourcequotas', 'cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage'])", "namespaces.quota must have names that a ResourceQuota counts, such as pods, requests.cpu or count/deployments.apps"))]
+    #[x_kube(validation = ("self.all(k, self[k].matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && quantity(self[k]).isLessThan(quantity('1E')) && (quantity(self[k]).isInteger() || k.endsWith('cpu') || k.endsWith('memory') || k.endsWith('storage')))", "namespaces.quota must have quantities of at least 0, and whole ones of what is counted, such as \"100\" or 64Gi"))]
+    #[x_kube(validation = ("!self.exists(k, k in ['services.loadbalancers', 'services.nodeports'] && isQuantity(self[k]) && quantity(self[k]).isGreaterThan(quantity('0')))", "namespaces.quota cannot raise services.loadbalancers or services.nodeports above 0, since a tenant's traffic enters by its gateway only: remove them, and give the tenant gateway.mode Dedicated if it needs an address of its own"))]
+    pub quota: BTreeMap<String, String>,
+    /// What a container gets that does not say, and at most. Default: 50m CPU and 64Mi memory requested, 512Mi memory as
+    /// limit, no CPU limit, no maximum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_range: Option<ContainerLimits>,
+    /// Whom the pods may reach, and who may reach them, beside the tenant's own pods and its gateway. Default: DNS and the
+    /// internet may be reached, no private or link-local range; nobody else reaches them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NamespaceNetwork>,
 }
 
 /// The Pod Security Standard that is enforced in every namespace of a tenant. Default: restricted.

@@ -1,5 +1,6 @@
 //! What is kept of an observed object beside its digest: the few facts that a plan or a status depends on.
 
+use octroi_api::labels;
 use serde_json::Value;
 
 /// Facts of an observed object.
@@ -8,12 +9,22 @@ pub enum Facts {
     /// Nothing but its presence counts.
     #[default]
     Presence,
+    /// A Namespace.
+    Namespace {
+        /// Whether it was there before its Tenant.
+        adopted: bool,
+    },
     /// A DomainClaim.
     Claim {
         /// The host.
         host: String,
         /// Who owns it.
         tenant: String,
+    },
+    /// A ResourceQuota.
+    Quota {
+        /// The first limit that Kubernetes has not taken note of yet.
+        pending: Option<String>,
     },
     /// A Gateway.
     Gateway {
@@ -65,7 +76,11 @@ impl Progress {
 pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
     use crate::ChildKind as K;
     match kind {
+        K::Namespace => Facts::Namespace {
+            adopted: object["metadata"]["annotations"].get(labels::ADOPTED).is_some_and(|v| v == "true"),
+        },
         K::DomainClaim => Facts::Claim { host: text(object, "/spec/host"), tenant: text(object, "/spec/tenant") },
+        K::ResourceQuota => Facts::Quota { pending: pending_limit(object) },
         K::Gateway => Facts::Gateway {
             programmed: progress(object, "/status/conditions", "Programmed"),
             address: object.pointer("/status/addresses/0/value").and_then(Value::as_str).map(Into::into),
@@ -78,6 +93,13 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
         K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }
+}
+
+/// Until a limit is in `status.hard`, nothing is counted against it.
+fn pending_limit(object: &Value) -> Option<String> {
+    let wanted = object.pointer("/spec/hard")?.as_object()?;
+    let noted = object.pointer("/status/hard");
+    wanted.iter().find(|(name, limit)| noted.and_then(|n| n.get(*name)) != Some(limit)).map(|(name, _)| name.clone())
 }
 
 fn text(object: &Value, pointer: &str) -> String {
@@ -142,6 +164,19 @@ fn failing_listeners(object: &Value) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_quota_counts_from_when_its_status_says_so() {
+        let quota = |hard: &Value| json!({"spec": {"hard": {"pods": "5", "services": "2"}}, "status": {"hard": hard}});
+        let pending = |hard: &Value| match of(crate::ChildKind::ResourceQuota, &quota(hard)) {
+            Facts::Quota { pending } => pending,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pending(&Value::Null).as_deref(), Some("pods"));
+        assert_eq!(pending(&json!({"pods": "5"})).as_deref(), Some("services"));
+        assert_eq!(pending(&json!({"pods": "4", "services": "2"})).as_deref(), Some("pods"));
+        assert_eq!(pending(&json!({"pods": "5", "services": "2", "secrets": "1"})), None);
+    }
 
     #[test]
     fn a_verdict_on_an_older_generation_is_no_verdict() {

@@ -8,6 +8,7 @@
 //! variable, and must never wait; `octroi render` and `octroi diff` call exactly what the operator calls.
 #![deny(missing_docs)]
 
+pub mod adoption;
 pub mod child;
 pub mod class;
 pub mod compile;
@@ -16,12 +17,13 @@ pub mod digest;
 pub mod facts;
 pub mod kind;
 pub mod plan;
+pub mod quantity;
 pub mod rejection;
 pub mod resolve;
+pub mod routes;
 pub mod simulate;
 pub mod status;
 pub mod tenant;
-
 pub mod world;
 
 pub use child::{Child, ChildKey, Owner};

@@ -113,11 +113,12 @@ fn each(pointer: &str, value: &Value, all: &mut Vec<Edit>) {
 
 /// Another value where only some are allowed.
 fn other(text: &str) -> String {
-    const CHOICES: [(&str, &str); 16] = [
+    const CHOICES: [(&str, &str); 19] = [
         ("1.2", "1.3"),
         ("1.3", "1.2"),
         ("Always", "Never"),
         ("ClusterIP", "NodePort"),
+        ("DoesNotExist", "Exists"),
         ("ECDSA", "RSA"),
         ("GRPCRoute", "TLSRoute"),
         ("HTTP", "HTTPS"),
@@ -128,7 +129,9 @@ fn other(text: &str) -> String {
         ("PathPrefix", "Exact"),
         ("Same", "All"),
         ("Selector", "All"),
+        ("TCP", "UDP"),
         ("Terminate", "Passthrough"),
+        ("UDP", "TCP"),
         ("https", "http"),
     ];
     let known = CHOICES.iter().find(|(from, _)| *from == text);

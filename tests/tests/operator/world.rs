@@ -41,13 +41,22 @@ pub const CLASS: Kind = kind("octroi.dev", "v1alpha1", "TenantClass", "tenantcla
 pub const CLAIM: Kind = kind("octroi.dev", "v1alpha1", "DomainClaim", "domainclaims");
 pub const NAMESPACE: Kind = kind("", "v1", "Namespace", "namespaces");
 pub const ROLE_BINDING: Kind = kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+pub const CLUSTER_ROLE: Kind = kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles");
+pub const CLUSTER_ROLE_BINDING: Kind =
+    kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings");
+pub const ROUTE_FILTER: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "HTTPRouteFilter", "httproutefilters");
+pub const DIRECT_RESPONSE: Kind = kind("gateway.kgateway.dev", "v1alpha1", "DirectResponse", "directresponses");
 pub const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
+pub const QUOTA: Kind = kind("", "v1", "ResourceQuota", "resourcequotas");
+pub const LIMITS: Kind = kind("", "v1", "LimitRange", "limitranges");
+pub const NETWORK_POLICY: Kind = kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies");
 pub const CERTIFICATE: Kind = kind("cert-manager.io", "v1", "Certificate", "certificates");
 pub const GRANT: Kind = kind("gateway.networking.k8s.io", "v1", "ReferenceGrant", "referencegrants");
 pub const ENVOY_PROXY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyProxy", "envoyproxies");
 pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayParameters", "gatewayparameters");
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
@@ -57,16 +66,23 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 13] = [
+pub const CHILDREN: [Kind; 20] = [
     CLAIM,
     NAMESPACE,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
     ROLE_BINDING,
     CONFIG_MAP,
+    QUOTA,
+    LIMITS,
+    NETWORK_POLICY,
     CERTIFICATE,
     GRANT,
     ENVOY_PROXY,
     PARAMETERS,
     GATEWAY,
+    ROUTE_FILTER,
+    DIRECT_RESPONSE,
     ROUTE,
     CLIENT_POLICY,
     TRAFFIC_POLICY,
@@ -74,6 +90,11 @@ pub const CHILDREN: [Kind; 13] = [
 ];
 
 impl Kind {
+    /// A kind of Kubernetes' core.
+    pub const fn core(name: &'static str, plural: &'static str) -> Self {
+        kind("", "v1", name, plural)
+    }
+
     pub fn resource(self) -> ApiResource {
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.name), self.plural)
     }

@@ -8,7 +8,10 @@ use octroi_api::{
     Tenant, TenantClass, TlsVersion,
 };
 
+use crate::compile::suspension;
 use crate::rejection::Rejection;
+use crate::resolve::limits::{self, ResolvedLimits};
+use crate::resolve::network::{self, ResolvedNetwork};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
@@ -58,6 +61,12 @@ pub struct ResolvedClass {
     pub tls: ResolvedTls,
     /// Pod Security Standard of the tenants' namespaces.
     pub pod_security: PodSecurity,
+    /// What every host of a Suspended tenant answers, in HTML.
+    pub suspended_page: String,
+    /// How much the tenants' namespaces may hold.
+    pub limits: ResolvedLimits,
+    /// Whom the tenants' pods may reach.
+    pub network: ResolvedNetwork,
 }
 
 /// Size and address of proxies.
@@ -145,6 +154,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
     if !rejections.is_empty() {
         return Err(rejections);
     }
+    let namespaces = spec.namespaces.clone().unwrap_or_default();
     let mut issuer = spec.tls.issuer_ref.clone();
     issuer.kind.get_or_insert_with(|| "ClusterIssuer".into());
     issuer.group.get_or_insert_with(|| "cert-manager.io".into());
@@ -162,7 +172,14 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         issuer,
         certificate: spec.tls.certificate.unwrap_or_default(),
         tls: tls(class),
-        pod_security: spec.namespaces.as_ref().and_then(|n| n.pod_security).unwrap_or_default(),
+        pod_security: namespaces.pod_security.unwrap_or_default(),
+        limits: limits::resolve(&namespaces),
+        network: network::resolve(&namespaces.network_policy.unwrap_or_default()),
+        suspended_page: spec
+            .pages
+            .as_ref()
+            .and_then(|pages| pages.suspended.clone())
+            .unwrap_or_else(|| suspension::DEFAULT_PAGE.into()),
     })
 }
 

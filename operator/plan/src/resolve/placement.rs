@@ -1,6 +1,6 @@
 //! Where a tenant's traffic enters: on which Gateway its entry is, on which it should be, and when it may move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_api::conditions::Reason;
 use octroi_api::names::TenantName;
@@ -20,6 +20,8 @@ pub struct ResolvedPlacement {
     pub target: GatewayRef,
     /// Whether a proxy of the tenant's own must exist: as target, or because it still serves.
     pub own_gateway: bool,
+    /// Every Gateway that may send traffic to the tenant's pods: none is cut off before, during or after a move.
+    pub sources: BTreeSet<GatewayRef>,
     /// Why it does not move yet.
     pub waiting: Option<Waiting>,
 }
@@ -109,7 +111,8 @@ fn settle(
         // A gateway of its own is kept until the entry is served by the one it moved to.
         let leftover = target != *own && !entry_served && world.get(&own.key()).is_some();
         let own_gateway = target == *own || leftover;
-        return ResolvedPlacement { serving: target.clone(), target, own_gateway, waiting: None };
+        let sources = sources(name, [own, &target], world);
+        return ResolvedPlacement { serving: target.clone(), target, own_gateway, sources, waiting: None };
     };
     let consent = tenant.metadata.annotations.as_ref().and_then(|a| a.get(labels::ACCEPT_GAP));
     let waiting = if consent.map(String::as_str) != Some(target.mode().as_str()) {
@@ -121,5 +124,13 @@ fn settle(
     };
     let own_gateway = target == *own || current == *own;
     let serving = if waiting.is_some() { current } else { target.clone() };
-    ResolvedPlacement { serving, target, own_gateway, waiting }
+    let sources = sources(name, [own, &serving], world);
+    ResolvedPlacement { serving, target, own_gateway, sources, waiting }
+}
+
+/// Where the entry is to be, where it is and where it comes from; and its own, whose place is fixed. Not where it may be one
+/// day: a place that is only kept for it may be another after a restart.
+fn sources(name: &TenantName, known: [&GatewayRef; 2], world: &World) -> BTreeSet<GatewayRef> {
+    let others = world.attached(name.as_str()).into_iter().chain(world.left(name.as_str()));
+    known.into_iter().chain(others).cloned().collect()
 }

@@ -1,0 +1,219 @@
+//! NetworkPolicies: who reaches a tenant's pods and whom they reach, and the same of proxies.
+//!
+//! Policies only ever add up, so there is one in each place, and nobody else may write any there. They select namespaces by
+//! labels that only the operator or the API server writes, and name only what must be reached: a proxy's admin, readiness and
+//! metrics ports, the control planes of the data planes, the API server and metadata addresses are in none of them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::{
+    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use octroi_api::labels;
+
+use crate::child::{Child, ChildKey, Metadata};
+use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::class::{DataPlane, ResolvedClass};
+use crate::resolve::network::ResolvedNetwork;
+use crate::resolve::placement::shard;
+use crate::world::GatewayRef;
+
+const NAME: &str = "octroi";
+/// Both data planes put the name of the Gateway on its proxies; Envoy Gateway in GatewayNamespace mode only.
+const GATEWAY_NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
+const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
+/// Of the cluster's DNS, as kubeadm, the managed offers and CoreDNS's own chart label it.
+const DNS: (&str, &str) = ("k8s-app", "kube-dns");
+const DNS_NAMESPACE: &str = "kube-system";
+const DNS_PORT: i32 = 53;
+
+/// What a data plane's pods listen on.
+struct Ports {
+    /// For clients: 80 and 443 as the proxy's pod has them.
+    serving: [i32; 2],
+    /// For Prometheus.
+    metrics: i32,
+    /// The controller's, where proxies get their configuration from.
+    control: i32,
+    /// The label of the controller's pods, in its chart.
+    controller: (&'static str, &'static str),
+}
+
+/// Envoy Gateway 1.9 moves ports below 1024 up by 10000; kgateway lets its proxies bind them.
+const ENVOY_GATEWAY: Ports =
+    Ports { serving: [10080, 10443], metrics: 19001, control: 18000, controller: ("control-plane", "envoy-gateway") };
+const KGATEWAY: Ports =
+    Ports { serving: [80, 443], metrics: 9091, control: 9977, controller: ("kgateway", "kgateway") };
+
+const fn ports(data_plane: DataPlane) -> &'static Ports {
+    match data_plane {
+        DataPlane::EnvoyGateway => &ENVOY_GATEWAY,
+        DataPlane::Kgateway => &KGATEWAY,
+    }
+}
+
+/// The policies of a Tenant's own namespaces, and of its own proxy while it has one.
+pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
+    let pods = NetworkPolicySpec {
+        pod_selector: Some(LabelSelector::default()),
+        policy_types: Some(both_ways()),
+        ingress: Some(ingress_of_pods(tenant)),
+        egress: Some(egress_of_pods(tenant)),
+    };
+    let own = tenant.namespaces.iter().map(|namespace| policy(namespace, NAME, pods.clone(), metadata));
+    let proxies = tenant.placement.own_gateway.then(|| {
+        let selector = matching(&[(GATEWAY_NAME_LABEL, tenant.name.as_str())]);
+        let spec = of_proxies(selector, own_namespaces(tenant), &tenant.class);
+        policy(&tenant.name.gateway_namespace(), NAME, spec, metadata)
+    });
+    own.chain(proxies).collect()
+}
+
+/// The policy of a class's shared proxies.
+pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Option<Child> {
+    let names: Vec<String> = (0..shards).map(|index| shard(&class.name, index).name).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let selector = LabelSelector {
+        match_expressions: Some(vec![requirement(GATEWAY_NAME_LABEL, "In", Some(names))]),
+        match_labels: None,
+    };
+    // All tenants' and not the class's only: an entry on its way from one class to another stays until it moves.
+    let backends = namespaces(matching(&[(labels::ROLE, labels::ROLE_TENANT)]));
+    Some(policy(labels::GATEWAYS_NAMESPACE, &class.name, of_proxies(selector, backends, class), metadata))
+}
+
+fn policy(namespace: &str, name: &str, spec: NetworkPolicySpec, metadata: &Metadata) -> Child {
+    let key = ChildKey::new(ChildKind::NetworkPolicy, namespace, name);
+    let policy = NetworkPolicy { metadata: metadata.of_child(&key), spec: Some(spec) };
+    Child::new(key, &policy)
+}
+
+fn ingress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyIngressRule> {
+    let proxies = tenant.placement.sources.iter().map(proxy);
+    let platform = platform_namespaces(&tenant.class.network);
+    let from = std::iter::once(own_namespaces(tenant)).chain(proxies).chain(platform).collect();
+    vec![NetworkPolicyIngressRule { from: Some(from), ports: None }]
+}
+
+fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
+    let network = &tenant.class.network;
+    // Of either data plane: a tenant may be on its way between classes, and no proxy has the other's ports.
+    let serving: Vec<i32> = ENVOY_GATEWAY.serving.into_iter().chain(KGATEWAY.serving).collect();
+    let outside = network.outside.iter().map(|outside| {
+        let except = outside.except.iter().cloned().collect();
+        block(outside.all, Some(except))
+    });
+    let mut rules = vec![
+        egress(vec![own_namespaces(tenant)], None),
+        dns(),
+        // Its own hostnames, from inside.
+        egress(tenant.placement.sources.iter().map(proxy).collect(), Some(tcp(&serving))),
+    ];
+    let outside: Vec<_> = outside.collect();
+    if !outside.is_empty() {
+        rules.push(egress(outside, None));
+    }
+    rules.extend(network.allowed.iter().map(|allowed| {
+        let ports = both_protocols(&allowed.ports);
+        egress(vec![block(&allowed.cidr, None)], (!ports.is_empty()).then_some(ports))
+    }));
+    rules
+}
+
+/// Clients from anywhere; configuration from the controller; to backends and nowhere else. Whatever a route or a policy makes
+/// a proxy connect to, a metadata address, its own admin port or the API server is not among it.
+fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &ResolvedClass) -> NetworkPolicySpec {
+    let ports = ports(class.data_plane);
+    let clients = NetworkPolicyIngressRule { from: None, ports: Some(tcp(&ports.serving)) };
+    let metrics = platform_namespaces(&class.network)
+        .map(|from| NetworkPolicyIngressRule { from: Some(vec![from]), ports: Some(tcp(&[ports.metrics])) });
+    // Where the controller is installed is for whoever installs it; in no tenant's namespace.
+    let controller = NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector { match_expressions: Some(vec![of_no_tenant()]), match_labels: None }),
+        pod_selector: Some(matching(&[ports.controller])),
+        ip_block: None,
+    };
+    NetworkPolicySpec {
+        pod_selector: Some(selector),
+        policy_types: Some(both_ways()),
+        ingress: Some(std::iter::once(clients).chain(metrics).collect()),
+        egress: Some(vec![egress(vec![backends], None), dns(), egress(vec![controller], Some(tcp(&[ports.control])))]),
+    }
+}
+
+fn dns() -> NetworkPolicyEgressRule {
+    let servers = NetworkPolicyPeer {
+        namespace_selector: Some(matching(&[(NAMESPACE_NAME_LABEL, DNS_NAMESPACE)])),
+        pod_selector: Some(matching(&[DNS])),
+        ip_block: None,
+    };
+    egress(vec![servers], Some(both_protocols(&[DNS_PORT])))
+}
+
+fn proxy(gateway: &GatewayRef) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(matching(&[(NAMESPACE_NAME_LABEL, &gateway.namespace)])),
+        pod_selector: Some(matching(&[(GATEWAY_NAME_LABEL, &gateway.name)])),
+        ip_block: None,
+    }
+}
+
+fn own_namespaces(tenant: &ResolvedTenant) -> NetworkPolicyPeer {
+    namespaces(matching(&[(labels::TENANT, tenant.name.as_str()), (labels::ROLE, labels::ROLE_TENANT)]))
+}
+
+/// By name, and never a tenant's: a namespace that the class names may not exist yet.
+fn platform_namespaces(network: &ResolvedNetwork) -> Option<NetworkPolicyPeer> {
+    let names = Some(network.ingress_namespaces.clone()).filter(|names| !names.is_empty())?;
+    Some(namespaces(LabelSelector {
+        match_expressions: Some(vec![requirement(NAMESPACE_NAME_LABEL, "In", Some(names)), of_no_tenant()]),
+        match_labels: None,
+    }))
+}
+
+fn of_no_tenant() -> LabelSelectorRequirement {
+    requirement(labels::TENANT, "DoesNotExist", None)
+}
+
+fn requirement(key: &str, operator: &str, values: Option<Vec<String>>) -> LabelSelectorRequirement {
+    LabelSelectorRequirement { key: key.into(), operator: operator.into(), values }
+}
+
+fn matching(labels: &[(&str, &str)]) -> LabelSelector {
+    let labels: BTreeMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    LabelSelector { match_labels: Some(labels), match_expressions: None }
+}
+
+fn namespaces(selector: LabelSelector) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { namespace_selector: Some(selector), ..NetworkPolicyPeer::default() }
+}
+
+fn block(cidr: &str, except: Option<Vec<String>>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { ip_block: Some(IPBlock { cidr: cidr.into(), except }), ..NetworkPolicyPeer::default() }
+}
+
+fn egress(to: Vec<NetworkPolicyPeer>, ports: Option<Vec<NetworkPolicyPort>>) -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule { to: Some(to), ports }
+}
+
+fn tcp(ports: &[i32]) -> Vec<NetworkPolicyPort> {
+    ports.iter().map(|number| port(*number, "TCP")).collect()
+}
+
+fn both_protocols(ports: &[i32]) -> Vec<NetworkPolicyPort> {
+    ports.iter().flat_map(|number| ["TCP", "UDP"].map(|protocol| port(*number, protocol))).collect()
+}
+
+fn port(number: i32, protocol: &str) -> NetworkPolicyPort {
+    NetworkPolicyPort { port: Some(IntOrString::Int(number)), protocol: Some(protocol.into()), end_port: None }
+}
+
+fn both_ways() -> Vec<String> {
+    ["Ingress", "Egress"].map(Into::into).to_vec()
+}
