@@ -182,3 +182,11 @@ p.name == variables.tenant && p.?kind.orValue('Gateway') == 'ListenerSet'
           && p.?namespace.orValue(request.namespace) == 'gw-' + variables.tenant
           && p.?group.orValue('gateway.networking.k8s.io') == 'gateway.networking.k8s.io'
 {{- end -}}
+
+{{- /* Whether the hostname h is the tenant's: to the letter, or one label below an own wildcard. What is below ends as the
+wildcard does, to the letter; the label before that is lower case and no wildcard, also where a CRD of another channel is
+laxer. No regular expression, since each call compiles it. */ -}}
+{{- define "octroi.cel.isOwnHost" -}}
+h in variables.owned || h.indexOf('.') > 0 && !h.startsWith('*') && h == h.lowerAscii() && !h.contains(':')
+          && ('*' + h.substring(h.indexOf('.'))) in variables.owned
+{{- end -}}
