@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The group of the chart's value admission.breakGlassGroup: the suite makes Gateways and ReferenceGrants of its own.
-GROUP=${OCTROI_BREAK_GLASS_GROUP:-octroi-break-glass}
+GROUP=${OCTROI_BREAK_GLASS_GROUP:-platform-emergency}
 IMAGE=octroi.test/echo-basic
 OUT=${CARGO_TARGET_DIR:-target}/conformance
 

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod crds;
 pub mod demo;
 pub mod error;
+pub mod guards;
 pub mod lab;
 pub mod light;
 pub mod manifest;

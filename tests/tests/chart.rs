@@ -14,12 +14,13 @@ use octroi_tests::{manifest, strict};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const ALWAYS: [&str; 16] = [
+const ALWAYS: [&str; 17] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-operator",
     "ClusterRole/octroi-tenant-admin",
     "ClusterRole/octroi-tenant-edit",
     "ClusterRole/octroi-tenant-view",
+    "ClusterRole/octroi-viewer",
     "ClusterRoleBinding/octroi-operator",
     "Deployment/octroi",
     "MutatingAdmissionPolicy/octroi-default-parent",
@@ -34,7 +35,7 @@ const ALWAYS: [&str; 16] = [
 ];
 
 /// The guards: each a policy and its binding, there always and kept.
-const GUARDS: [&str; 20] = [
+const GUARDS: [&str; 21] = [
     "octroi-claims",
     "octroi-cordon",
     "octroi-endpoints",
@@ -44,6 +45,7 @@ const GUARDS: [&str; 20] = [
     "octroi-operator",
     "octroi-ownership",
     "octroi-platform-kinds",
+    "octroi-pods",
     "octroi-route-backends",
     "octroi-route-filters",
     "octroi-route-hosts",
@@ -82,8 +84,11 @@ const NEVER_WRITTEN: [(&str, &[&str]); 7] = [
     ("apps", &["controllerrevisions"]),
 ];
 /// Groups of which a member writes nothing at all.
-const NEVER_GROUPS: [&str; 6] = [
+const NEVER_GROUPS: [&str; 9] = [
     "octroi.dev",
+    "gateway.networking.x-k8s.io",
+    "externaldns.k8s.io",
+    "networking.istio.io",
     "gateway.envoyproxy.io",
     "gateway.kgateway.dev",
     "agentgateway.dev",
@@ -195,8 +200,21 @@ fn a_member_writes_nothing_that_undoes_the_platform() {
         assert!(!rights.values().flatten().any(|verb| powers.contains(&verb.as_str())), "{role}");
         let secrets = rights.keys().any(|(group, resource)| group.is_empty() && resource == "secrets");
         assert_eq!(secrets, role == "octroi-tenant-edit" || role == "octroi-tenant-admin", "{role} and Secrets");
+        let tokens = rights.contains_key(&(String::new(), "serviceaccounts/token".to_owned()));
+        assert_eq!(tokens, role == "octroi-tenant-admin", "{role} and tokens");
         let reads_only = writes.is_empty();
         assert_eq!(reads_only, role.ends_with("-view"), "{role}: {writes:?}");
+    }
+}
+
+#[test]
+fn the_platforms_viewer_only_reads_and_no_secret() {
+    let rights = rights(find(&render(""), "ClusterRole/octroi-viewer"));
+    assert!(rights.values().flatten().all(|verb| is_read(verb)), "{rights:?}");
+    let kept_out = ["secrets", "configmaps", "pods", "pods/log", "serviceaccounts/token"];
+    assert!(!rights.keys().any(|(_, resource)| kept_out.contains(&resource.as_str())), "{rights:?}");
+    for (group, resource) in [("octroi.dev", "tenants"), ("gateway.networking.k8s.io", "listenersets")] {
+        assert!(rights.contains_key(&(group.to_owned(), resource.to_owned())), "{group} {resource}");
     }
 }
 

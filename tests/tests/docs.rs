@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use markdown::{Page, pages, repository};
+use octroi_api::RouteProblem;
 use octroi_api::conditions::Reason;
 use octroi_tests::{attack, manifest};
 use serde_json::Value;
@@ -133,6 +134,14 @@ fn every_reason_has_a_row_for_the_one_who_is_woken_by_it() {
     let rows = Page::read(OPERATIONS).first_cells();
     for reason in Reason::ALL {
         assert!(rows.contains(reason.as_str()), "{OPERATIONS} has no row for {}", reason.as_str());
+    }
+}
+
+#[test]
+fn every_problem_of_a_route_has_a_row() {
+    let rows = Page::read(OPERATIONS).section("What a tenant's routes say").first_cells();
+    for problem in RouteProblem::ALL {
+        assert!(rows.contains(problem.as_str()), "{OPERATIONS} has no row for {}", problem.as_str());
     }
 }
 

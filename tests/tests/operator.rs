@@ -16,12 +16,16 @@ mod deletion;
 mod drift;
 #[path = "operator/history.rs"]
 mod history;
+#[path = "operator/hold.rs"]
+mod hold;
 #[path = "operator/idle.rs"]
 mod idle;
 #[path = "operator/intruders.rs"]
 mod intruders;
 #[path = "operator/leader.rs"]
 mod leader;
+#[path = "operator/limits.rs"]
+mod limits;
 #[path = "operator/members.rs"]
 mod members;
 #[path = "operator/optional_apis.rs"]

@@ -120,12 +120,12 @@ pub struct ResourceList {
     /// CPU, such as 500m or "2". Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    #[x_kube(validation = ("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))", "cpu must be a quantity above 0, such as 500m or 2"))]
+    #[x_kube(validation = ("self.matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && quantity(self).isGreaterThan(quantity('0')) && quantity(self).isLessThan(quantity('1E'))", "cpu must be a quantity above 0, such as 500m or 2"))]
     pub cpu: Option<String>,
     /// Memory, such as 512Mi. Default: not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    #[x_kube(validation = ("isQuantity(self) && !quantity(self).isLessThan(quantity('32Mi'))", "memory must be a quantity of at least 32Mi, such as 512Mi (512m would be half a byte)"))]
+    #[x_kube(validation = ("self.matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && !quantity(self).isLessThan(quantity('32Mi')) && quantity(self).isLessThan(quantity('1E'))", "memory must be a quantity of at least 32Mi, such as 512Mi (512m would be half a byte)"))]
     pub memory: Option<String>,
 }
 
@@ -272,7 +272,7 @@ pub struct ClassNamespaces {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 16}))]
     #[x_kube(validation = ("self.all(k, k.contains('/') ? !format.qualifiedName().validate(k).hasValue() : k in ['pods', 'services', 'services.loadbalancers', 'services.nodeports', 'secrets', 'configmaps', 'persistentvolumeclaims', 'replicationcontrollers', 'resourcequotas', 'cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.storage', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage'])", "namespaces.quota must have names that a ResourceQuota counts, such as pods, requests.cpu or count/deployments.apps"))]
-    #[x_kube(validation = ("self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')) && (k in ['cpu', 'requests.cpu', 'limits.cpu'] || quantity(self[k]).isInteger()))", "namespaces.quota must have quantities of at least 0, and whole ones for everything but CPU, such as \"100\" or 64Gi"))]
+    #[x_kube(validation = ("self.all(k, self[k].matches('^([0-9]+|[0-9]*[.][0-9]+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$') && quantity(self[k]).isLessThan(quantity('1E')) && (quantity(self[k]).isInteger() || k.endsWith('cpu') || k.endsWith('memory') || k.endsWith('storage')))", "namespaces.quota must have quantities of at least 0, and whole ones of what is counted, such as \"100\" or 64Gi"))]
     #[x_kube(validation = ("!self.exists(k, k in ['services.loadbalancers', 'services.nodeports'] && isQuantity(self[k]) && quantity(self[k]).isGreaterThan(quantity('0')))", "namespaces.quota cannot raise services.loadbalancers or services.nodeports above 0, since a tenant's traffic enters by its gateway only: remove them, and give the tenant gateway.mode Dedicated if it needs an address of its own"))]
     pub quota: BTreeMap<String, String>,
     /// What a container gets that does not say, and at most. Default: 50m CPU and 64Mi memory requested, 512Mi memory as

@@ -72,7 +72,9 @@ fn handle(kind: RouteKind, event: Event<RouteObject>, listing: &mut HashSet<Rout
 /// Forgets every route of a kind whose CustomResourceDefinition is gone.
 pub fn forget(kind: RouteKind, state: &State) {
     let known = state.world().routes.keys_of(kind);
-    known.iter().for_each(|key| gone(key, state));
+    for key in &known {
+        gone(key, state);
+    }
 }
 
 fn key(kind: RouteKind, object: &RouteObject) -> RouteKey {

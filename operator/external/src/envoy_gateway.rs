@@ -211,12 +211,21 @@ pub struct ClientTls {
     pub alpn_protocols: Vec<&'static str>,
 }
 
-/// Headers towards clients.
+/// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Headers {
-    /// After everything else.
+    /// Of a request, before anything else.
+    pub early_request_headers: RemovedHeaders,
+    /// Of a response, after everything else.
     pub late_response_headers: HeaderSet,
+}
+
+/// Headers that are removed.
+#[derive(Serialize, Clone, Debug)]
+pub struct RemovedHeaders {
+    /// Their names.
+    pub remove: Vec<&'static str>,
 }
 
 /// Headers that are set.

@@ -140,8 +140,17 @@ impl Spec for TrafficPolicySpec {
 /// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 pub struct HeaderModifiers {
+    /// On the way to the backend.
+    pub request: RemovedHeaders,
     /// On the way to the client.
     pub response: HeaderSet,
+}
+
+/// Headers that are removed.
+#[derive(Serialize, Clone, Debug)]
+pub struct RemovedHeaders {
+    /// Their names.
+    pub remove: Vec<&'static str>,
 }
 
 /// Headers that are set.

@@ -122,7 +122,7 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
     }
     // Nothing is written into a namespace before it was seen to be the owner's: somebody else may make one of that name
     // at the same moment, and must not find our members let into it.
-    if is_going(key, world) || !world.is_at_home(key, owner) {
+    if is_going(key, world) || !world.is_at_home(key, owner) || lacks_role(key, world) {
         return None;
     }
     match (observed, key.kind.creation()) {
@@ -134,6 +134,12 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         (Some(o), _) if o.has_foreign_items => Some(Action::Reclaim(child.body.clone())),
         (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
     }
+}
+
+/// The API server takes a binding only when it knows the role already, by a watch of its own that is a moment behind.
+fn lacks_role(key: &ChildKey, world: &World) -> bool {
+    let role = ChildKey::new(ChildKind::ClusterRole, "", &key.name);
+    key.kind == ChildKind::ClusterRoleBinding && world.get(&role).is_none()
 }
 
 /// Whether the object or its namespace is being deleted: it is made again when it is gone.

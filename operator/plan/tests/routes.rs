@@ -35,7 +35,7 @@ const GOOD: [(&str, &str, &str, &str); 2] =
     [("Accepted", "True", "Accepted", ""), ("ResolvedRefs", "True", "ResolvedRefs", "")];
 
 /// A good route of acme, with some of its fields replaced.
-fn object(name: &str, spec: &Value, parents: Vec<Value>) -> RouteObject {
+fn object(name: &str, spec: &Value, parents: &[Value]) -> RouteObject {
     let mut all = json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {"name": name, "namespace": "acme", "uid": format!("uid-of-{name}"), "generation": 1},
@@ -49,7 +49,7 @@ fn object(name: &str, spec: &Value, parents: Vec<Value>) -> RouteObject {
 }
 
 fn good(name: &str) -> RouteObject {
-    object(name, &json!({}), vec![said(ENVOY, &entry("acme"), &GOOD)])
+    object(name, &json!({}), &[said(ENVOY, &entry("acme"), &GOOD)])
 }
 
 /// acme on Envoy Gateway with a domain of its own, beside globex.
@@ -125,7 +125,7 @@ fn what_can_be_seen_without_a_data_plane_comes_first() {
         (json!({"parentRefs": [impostor]}), ParentNotOwned, ["spec.parentRefs[0]", entry_of_acme]),
     ] {
         // Whatever a data plane says of it.
-        let found = failing(RouteKind::Http, &object("web", &spec, vec![said(ENVOY, &entry("acme"), &GOOD)]));
+        let found = failing(RouteKind::Http, &object("web", &spec, &[said(ENVOY, &entry("acme"), &GOOD)]));
         assert_eq!((found.name.as_str(), found.reason.as_str()), ("HTTPRoute acme/web", problem.as_str()), "{found:?}");
         for part in parts {
             assert!(found.message.contains(part), "lacks {part:?}: {found:?}");
@@ -188,7 +188,7 @@ fn what_a_data_plane_says_is_told_with_the_next_step() {
         ),
     ] {
         let conditions = if bad.0 == "Accepted" { vec![bad] } else { vec![accepted, bad] };
-        let found = failing(kind, &object("web", &json!({}), vec![said(ENVOY, &entry("acme"), &conditions)]));
+        let found = failing(kind, &object("web", &json!({}), &[said(ENVOY, &entry("acme"), &conditions)]));
         assert_eq!((found.name, found.reason.as_str()), (format!("{} acme/web", kind.api().kind), reason));
         for part in parts {
             assert!(found.message.contains(part), "lacks {part:?}: {}", found.message);
@@ -202,10 +202,10 @@ fn a_route_waits_until_the_data_plane_of_its_class_speaks_of_its_entry() {
     let mut edited = good("web");
     edited.metadata.generation = Some(2);
     for object in [
-        object("web", &json!({}), vec![]),
-        object("web", &json!({}), vec![said(KGATEWAY, &entry("acme"), &GOOD)]),
-        object("web", &json!({}), vec![said("example.com/other", &entry("acme"), &GOOD)]),
-        object("web", &json!({}), vec![said(ENVOY, &elsewhere, &GOOD)]),
+        object("web", &json!({}), &[]),
+        object("web", &json!({}), &[said(KGATEWAY, &entry("acme"), &GOOD)]),
+        object("web", &json!({}), &[said("example.com/other", &entry("acme"), &GOOD)]),
+        object("web", &json!({}), &[said(ENVOY, &elsewhere, &GOOD)]),
         edited,
     ] {
         let mut cluster = cluster();
@@ -223,14 +223,14 @@ fn one_of_two_listeners_that_refuses_is_enough() {
         said(ENVOY, &entry("acme"), &GOOD),
         said(ENVOY, &second, &[("Accepted", "False", "NoMatchingParent", "")]),
     ];
-    assert_eq!(failing(RouteKind::Http, &object("web", &spec, parents)).reason, "NotAttached");
+    assert_eq!(failing(RouteKind::Http, &object("web", &spec, &parents)).reason, "NotAttached");
 }
 
 #[test]
 fn a_domain_that_is_withdrawn_is_missed_by_the_routes_that_have_it() {
     let mut cluster = cluster();
     let shop = json!({"hostnames": ["shop.acme.example"]});
-    observe(&mut cluster, RouteKind::Http, &object("shop", &shop, vec![said(ENVOY, &entry("acme"), &GOOD)]));
+    observe(&mut cluster, RouteKind::Http, &object("shop", &shop, &[said(ENVOY, &entry("acme"), &GOOD)]));
     observe(&mut cluster, RouteKind::Http, &good("web"));
     assert_eq!(status(&mut cluster).accepted, 2);
 
@@ -249,7 +249,7 @@ fn a_refused_tenant_is_judged_by_what_it_owns() {
     let mut cluster = cluster();
     observe(&mut cluster, RouteKind::Http, &good("web"));
     let lost = json!({"hostnames": ["www.globe.apps.test"]});
-    observe(&mut cluster, RouteKind::Http, &object("lost", &lost, vec![]));
+    observe(&mut cluster, RouteKind::Http, &object("lost", &lost, &[]));
     cluster.apply(tenant("acme", &json!({"className": "nowhere"})));
     let said = status(&mut cluster);
     assert_eq!((said.accepted, said.rejected), (1, 1), "{said:?}");
@@ -260,8 +260,8 @@ fn routes_of_a_suspended_tenant_are_suspended_and_nothing_else() {
     let mut cluster = cluster();
     observe(&mut cluster, RouteKind::Http, &good("web"));
     let detached = said(ENVOY, &entry("acme"), &[("Accepted", "False", "NotAllowedByListeners", "")]);
-    observe(&mut cluster, RouteKind::Http, &object("shop", &json!({}), vec![detached]));
-    observe(&mut cluster, RouteKind::Grpc, &object("lost", &json!({"hostnames": ["x.test"]}), vec![]));
+    observe(&mut cluster, RouteKind::Http, &object("shop", &json!({}), &[detached]));
+    observe(&mut cluster, RouteKind::Grpc, &object("lost", &json!({"hostnames": ["x.test"]}), &[]));
     cluster.apply(held("Suspended"));
     cluster.settle();
     assert_eq!(status(&mut cluster), RoutesStatus { suspended: 3, ..RoutesStatus::default() });
@@ -287,7 +287,7 @@ fn a_status_is_bounded_whatever_a_tenant_writes() {
         observe(
             &mut cluster,
             RouteKind::Http,
-            &object(&format!("{i:03}{}", &longest[3..]), &json!({"hostnames": vec![host; 16]}), vec![]),
+            &object(&format!("{i:03}{}", &longest[3..]), &json!({"hostnames": vec![host; 16]}), &[]),
         );
     }
     let said = status(&mut cluster);
@@ -313,7 +313,7 @@ fn routes_elsewhere_are_not_the_tenants() {
 #[test]
 fn an_echo_changes_nothing_and_a_new_generation_alone_can_wait() {
     let mut cluster = cluster();
-    assert_eq!(observe(&mut cluster, RouteKind::Http, &object("web", &json!({}), vec![])), RouteChange::News);
+    assert_eq!(observe(&mut cluster, RouteKind::Http, &object("web", &json!({}), &[])), RouteChange::News);
     assert_eq!(observe(&mut cluster, RouteKind::Http, &good("web")), RouteChange::News);
     // A heartbeat: other times, other messages of conditions that hold.
     let mut heartbeat = good("web");
@@ -347,7 +347,7 @@ fn told(told: &mut Told, cluster: &mut Cluster) -> Vec<String> {
 #[test]
 fn each_change_is_told_once() {
     let (mut cluster, mut memory) = (cluster(), Told::default());
-    let hosts = |host: &str| object("web", &json!({"hostnames": [host]}), vec![]);
+    let hosts = |host: &str| object("web", &json!({"hostnames": [host]}), &[]);
     observe(&mut cluster, RouteKind::Http, &hosts("x.test"));
     observe(&mut cluster, RouteKind::Http, &good("fine"));
     assert_eq!(told(&mut memory, &mut cluster), ["+web HostnameNotOwned"]);
@@ -359,7 +359,7 @@ fn each_change_is_told_once() {
     cluster.settle();
     assert_eq!(told(&mut memory, &mut cluster), [""; 0]);
     // Nothing is solved before the data plane says so.
-    observe(&mut cluster, RouteKind::Http, &object("web", &json!({}), vec![]));
+    observe(&mut cluster, RouteKind::Http, &object("web", &json!({}), &[]));
     assert_eq!(told(&mut memory, &mut cluster), [""; 0]);
     observe(&mut cluster, RouteKind::Http, &good("web"));
     assert_eq!(told(&mut memory, &mut cluster), ["-web HostnameNotOwned"]);
@@ -377,7 +377,7 @@ fn each_change_is_told_once() {
 fn what_the_old_status_lists_is_not_told_again_after_a_restart() {
     let mut cluster = cluster();
     for i in 0..22 {
-        let object = object(&format!("r{i:02}"), &json!({"hostnames": ["x.test"]}), vec![]);
+        let object = object(&format!("r{i:02}"), &json!({"hostnames": ["x.test"]}), &[]);
         observe(&mut cluster, RouteKind::Http, &object);
     }
     let before = status(&mut cluster);
@@ -393,7 +393,7 @@ fn what_the_old_status_lists_is_not_told_again_after_a_restart() {
 fn a_suspension_is_told_once_and_so_is_its_end() {
     let mut cluster = cluster();
     observe(&mut cluster, RouteKind::Http, &good("web"));
-    observe(&mut cluster, RouteKind::Http, &object("lost", &json!({"hostnames": ["x.test"]}), vec![]));
+    observe(&mut cluster, RouteKind::Http, &object("lost", &json!({"hostnames": ["x.test"]}), &[]));
     let mut memory = Told::default();
     assert_eq!(told(&mut memory, &mut cluster), ["+lost HostnameNotOwned"]);
     cluster.apply(held("Suspended"));

@@ -11,8 +11,6 @@ use crate::{Error, Result, strict};
 
 /// Who writes the routes: everything is allowed to them in their namespaces, so that only admission decides.
 pub(super) const USER: &str = "developer";
-/// Who makes the tenants: nobody but the operator and this group may set a tenant's labels.
-pub(super) const BREAK_GLASS: &str = "admission-cost-platform";
 /// The label of routes that are measured, for their removal.
 pub(super) const MEASURED: &str = "admission-cost";
 

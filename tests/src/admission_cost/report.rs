@@ -5,11 +5,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use kube::Client;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::TARGET;
 use super::series::{Series, Taken, percentile};
 use crate::{Error, Result};
+
+/// How many policies are named.
+const DEAREST: usize = 10;
+
+/// What one policy takes when no other is bound, in milliseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct Alone {
+    pub(super) policy: String,
+    pub(super) typical: f64,
+    pub(super) worst: f64,
+}
 
 /// What was measured.
 pub struct Report {
@@ -17,6 +29,7 @@ pub struct Report {
     policies: Vec<String>,
     load_before: String,
     rows: Vec<(usize, Series)>,
+    pub(super) alone: Vec<Alone>,
 }
 
 /// In milliseconds.
@@ -43,11 +56,27 @@ impl Report {
     pub(super) async fn new(client: &Client, policies: &[String]) -> Result<Self> {
         let version = client.apiserver_version().await.map_err(Error::kube("the API server's version"))?;
         let policies = policies.to_vec();
-        Ok(Self { kubernetes: version.git_version, policies, load_before: load(), rows: Vec::new() })
+        Ok(Self { kubernetes: version.git_version, policies, load_before: load(), rows: Vec::new(), alone: Vec::new() })
     }
 
     pub(super) fn add(&mut self, tenants: usize, series: Series) {
         self.rows.push((tenants, series));
+    }
+
+    /// The dearest policies, alone.
+    fn alone(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "In the API server's policies, on average, with one bound beside the default parent (of {}, the dearest):",
+            self.alone.len()
+        )?;
+        writeln!(f, "  {:<28}{:>8}{:>8}", "POLICY", "typical", "worst")?;
+        let mut alone: Vec<_> = self.alone.iter().collect();
+        alone.sort_by(|one, other| other.worst.total_cmp(&one.worst));
+        for Alone { policy, typical, worst } in alone.into_iter().take(DEAREST) {
+            writeln!(f, "  {policy:<28}{typical:>8.2}{worst:>8.2}")?;
+        }
+        Ok(())
     }
 
     /// Whether every row keeps to the target.
@@ -60,9 +89,12 @@ impl Report {
     pub(super) fn keep(&self, file: &Path) -> Result<()> {
         let what = || Error::io(file.display().to_string());
         let arm = |taken: &Taken| {
+            let server = taken.server();
             json!({
                 "milliseconds": taken.all().into_iter().map(millis).collect::<Vec<_>>(),
-                "p50": at(taken, 50), "p99": at(taken, 99), "noise": noise(taken), "serverMean": taken.server_mean(),
+                "p50": at(taken, 50), "p99": at(taken, 99), "noise": noise(taken), "server": {
+                    "plugins": server.plugins, "processor": server.processor,
+                },
             })
         };
         let row = |(tenants, series): &(usize, Series)| {
@@ -74,7 +106,7 @@ impl Report {
         let rows: Vec<Value> = self.rows.iter().map(row).collect();
         let whole = json!({
             "kubernetes": self.kubernetes, "policies": self.policies, "targetMilliseconds": millis(TARGET),
-            "loadBefore": self.load_before, "loadAfter": load(), "rows": rows,
+            "loadBefore": self.load_before, "loadAfter": load(), "rows": rows, "alone": self.alone,
         });
         if let Some(dir) = file.parent() {
             std::fs::create_dir_all(dir).map_err(what())?;
@@ -93,7 +125,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:>7}  {:<8}{:>7}{:>12}{:>10}{:>8}{:>12}{:>10}{:>8}{:>8}{:>14}",
+            "{:>7}  {:<8}{:>7}{:>12}{:>10}{:>8}{:>12}{:>10}{:>8}{:>8}{:>16}{:>16}",
             "TENANTS",
             "ROUTE",
             "WRITES",
@@ -104,13 +136,14 @@ impl fmt::Display for Report {
             "p99 with",
             "more",
             "noise",
-            "server's mean"
+            "policies' mean",
+            "server's CPU"
         )?;
         for (tenants, series) in &self.rows {
             let (off, on) = (&series.off, &series.on);
             writeln!(
                 f,
-                "{tenants:>7}  {:<8}{:>7}{:>12.2}{:>10.2}{:>8.2}{:>12.2}{:>10.2}{:>8.2}{:>8.2}{:>14}",
+                "{tenants:>7}  {:<8}{:>7}{:>12.2}{:>10.2}{:>8.2}{:>12.2}{:>10.2}{:>8.2}{:>8.2}{:>16}{:>16}",
                 series.route.as_str(),
                 format!("2x{}", off.count()),
                 at(off, 50),
@@ -120,9 +153,11 @@ impl fmt::Display for Report {
                 at(on, 99),
                 at(on, 99) - at(off, 99),
                 noise(off),
-                format!("{:.2} -> {:.2}", off.server_mean(), on.server_mean()),
+                format!("{:.2} -> {:.2}", off.server().plugins, on.server().plugins),
+                format!("{:.2} -> {:.2}", off.server().processor, on.server().processor),
             )?;
         }
+        self.alone(f)?;
         writeln!(
             f,
             "target: at most {:.0} more at p99: {}",

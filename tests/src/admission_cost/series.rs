@@ -7,6 +7,7 @@ use kube::core::ApiResource;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::clocks::Clocks;
 use super::objects::{MEASURED, Route};
 use crate::light::LightLab;
 use crate::stage::{LIMIT, until};
@@ -14,9 +15,6 @@ use crate::{Error, Result, strict};
 
 /// Of each block, before it counts.
 const WARM_UP: usize = 5;
-/// The API server's own clock.
-const SERVER_METRIC: &str = "apiserver_admission_controller_admission_duration_seconds_sum{";
-
 /// With the policies, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arm {
@@ -29,9 +27,9 @@ pub(super) enum Arm {
 pub(super) struct Taken {
     /// Each write with the number of its block.
     writes: Vec<(usize, Duration)>,
-    /// In the plugins for admission policies, for all writes of the blocks.
-    server: f64,
-    /// The writes that the server's clock covers: those that warm up too.
+    /// What the API server says of all writes of the blocks.
+    server: Clocks,
+    /// The writes that its clocks cover: those that warm up too.
     served: usize,
 }
 
@@ -49,10 +47,9 @@ impl Taken {
         self.writes.iter().filter(|(block, _)| (block % 2 == 1) == odd).map(|(_, took)| *took).collect()
     }
 
-    /// In the plugins, for one write, on average; in milliseconds.
-    pub(super) fn server_mean(&self) -> f64 {
-        let served = u32::try_from(self.served).unwrap_or(u32::MAX).max(1);
-        self.server * 1000.0 / f64::from(served)
+    /// For one write, on average, in milliseconds.
+    pub(super) fn server(&self) -> Clocks {
+        self.server.of_one(self.served)
     }
 }
 
@@ -85,7 +82,7 @@ impl Series {
         writes: usize,
     ) -> Result<()> {
         let routes = routes(client, self.route);
-        let before = server_seconds(lab).await?;
+        let before = Clocks::read(lab).await?;
         let mut taken = Vec::with_capacity(writes);
         let pairs = writes.div_ceil(2);
         for number in 0..WARM_UP + pairs {
@@ -96,10 +93,10 @@ impl Series {
                 taken.extend([(block, created), (block, replaced)]);
             }
         }
-        let server = server_seconds(lab).await? - before;
+        let after = Clocks::read(lab).await?;
         clear(&routes).await?;
         let into = if arm == Arm::On { &mut self.on } else { &mut self.off };
-        into.server += server;
+        into.server.add(before, after);
         into.served += 2 * (WARM_UP + pairs);
         into.writes.append(&mut taken);
         Ok(())
@@ -146,18 +143,6 @@ async fn clear(routes: &Api<DynamicObject>) -> Result<()> {
         Ok(if left == 0 { Ok(()) } else { Err(format!("{left} are left")) })
     })
     .await
-}
-
-/// What both plugins took since the API server began.
-async fn server_seconds(lab: &LightLab) -> Result<f64> {
-    let text = lab.metrics().await?;
-    let ours = text.lines().filter(|line| {
-        line.starts_with(SERVER_METRIC)
-            && (line.contains(r#"name="ValidatingAdmissionPolicy""#)
-                || line.contains(r#"name="MutatingAdmissionPolicy""#))
-    });
-    let values = ours.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    Ok(values.sum())
 }
 
 #[cfg(test)]

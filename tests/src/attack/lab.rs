@@ -74,7 +74,10 @@ pub async fn clear(arena: &Arena) -> Result<()> {
 }
 
 /// The group that passes the guards, by the values of the release.
-async fn break_glass(lab: &Lab) -> Result<String> {
+///
+/// # Errors
+/// When the release names none.
+pub async fn break_glass(lab: &Lab) -> Result<String> {
     let text = lab.helm(&["get", "values", RELEASE, "-n", operator::NAMESPACE, "--all", "-o", "json"]).await?;
     let values: Value = serde_json::from_str(&text).map_err(Error::failed("the values of the release"))?;
     let group = values["admission"]["breakGlassGroup"].as_str().filter(|group| !group.is_empty());

@@ -14,6 +14,8 @@ use super::change::Edit;
 
 /// Who changes what is not theirs.
 const SOMEBODY: &str = "kubectl-edit";
+/// Of what Kubernetes itself may be in the way of, by a status that it writes.
+const ATTEMPTS: usize = 5;
 
 /// An object that was sent, and what came back.
 #[derive(Clone)]
@@ -78,6 +80,26 @@ pub async fn store(client: &Client, body: Value) -> Stored {
 /// Applies a body as the operator does.
 pub async fn apply(client: &Client, body: &Value) -> Value {
     value(apply_strict(client, body).await.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Whether an apply of what is there already changes nothing. Kubernetes writes its counts into a quota's status when it
+/// likes, so a change counts when each of several applies makes one.
+pub async fn changes_when_applied_again(client: &Client, one: &Stored) -> Option<String> {
+    let mut before = one.object.clone();
+    for _ in 0..ATTEMPTS {
+        let again = apply(client, &one.body).await;
+        if again["metadata"]["generation"] != before["metadata"]["generation"] {
+            return Some(format!("{}: another apply changes its generation", one.title()));
+        }
+        if again["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"] {
+            return None;
+        }
+        if kind_of(&one.body) != ChildKind::ResourceQuota {
+            break;
+        }
+        before = again;
+    }
+    Some(format!("{}: another apply changes its resourceVersion", one.title()))
 }
 
 /// The digest of what Octroi owns.
@@ -158,13 +180,21 @@ async fn repair(
 }
 
 async fn send(api: &Api<DynamicObject>, one: &Stored, edit: &Edit, dry_run: bool) -> Option<Value> {
-    let object: DynamicObject = serde_json::from_value(edit.on(&one.object)?).unwrap();
+    let mut object: DynamicObject = serde_json::from_value(edit.on(&one.object)?).unwrap();
     let params = PostParams { field_manager: Some(SOMEBODY.into()), dry_run };
-    match api.replace(manifest::name(&one.body), &params, &object).await {
-        Ok(object) => Some(value(object)),
-        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => None,
-        Err(error) => panic!("{}: {error}", one.title()),
+    for _ in 0..ATTEMPTS {
+        match api.replace(manifest::name(&one.body), &params, &object).await {
+            Ok(object) => return Some(value(object)),
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => return None,
+            // Kubernetes counted something in between.
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let current = api.get(manifest::name(&one.body)).await.unwrap();
+                object.metadata.resource_version = current.metadata.resource_version;
+            }
+            Err(error) => panic!("{}: {error}", one.title()),
+        }
     }
+    panic!("{}: it never stands still", one.title())
 }
 
 /// Whether the digest differs exactly when the object does.
@@ -173,9 +203,12 @@ pub fn tells(one: &Stored, edited: &Value) -> bool {
     changed == (digest(edited) != digest(&one.object))
 }
 
-/// An object without what the API server keeps for itself.
+/// An object without what Kubernetes keeps for itself.
 fn content(object: &Value) -> Value {
     let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|key, _| matches!(key.as_str(), "labels" | "annotations"));
     }

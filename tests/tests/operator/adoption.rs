@@ -73,9 +73,14 @@ async fn a_namespace_is_judged_then_adopted_then_released_and_keeps_what_it_had(
     assert!(shown.contains("! namespaces adopt-legacy (not adopted)"), "{shown}");
     assert!(shown.contains("services legacy-db: it is of type ExternalName; make it ClusterIP"), "{shown}");
 
+    put_right(&client, "adopt-legacy").await;
+    let shown = octroi_diff(&world.lab, &wanted).await;
+    assert!(shown.contains("~ namespaces adopt-legacy (adopted: its labels, rights and objects stay)"), "{shown}");
+
+    legacy(&client, "adopt-legacy").await;
     apply(&client, &wanted).await;
-    let word = "referencegrants open: only the platform writes this kind";
-    world.mentions(&client, TENANT, "adopt", ["NamespacesReady", "False", "AdoptionRefused"], word).await;
+    let objection = "referencegrants open: only the platform writes this kind";
+    world.mentions(&client, TENANT, "adopt", ["NamespacesReady", "False", "AdoptionRefused"], objection).await;
     let before = NAMESPACE.all(&client).get("adopt-legacy").await.unwrap();
     assert!(
         !before.metadata.labels.unwrap().keys().any(|label| label.starts_with("octroi.dev/")),
@@ -83,8 +88,6 @@ async fn a_namespace_is_judged_then_adopted_then_released_and_keeps_what_it_had(
     );
 
     put_right(&client, "adopt-legacy").await;
-    let shown = octroi_diff(&world.lab, &wanted).await;
-    assert!(shown.contains("~ namespaces adopt-legacy (adopted: its labels, rights and objects stay)"), "{shown}");
     world.ready(&client, &["adopt"]).await;
     let adopted = NAMESPACE.all(&client).get("adopt-legacy").await.unwrap().metadata;
     let (labels, annotations) = (adopted.labels.unwrap(), adopted.annotations.unwrap());

@@ -209,11 +209,13 @@ fn title(subject: &Subject) -> String {
     format!("{} {}/{}", subject.kind.name, subject.object.namespace().unwrap_or_default(), subject.object.name_any())
 }
 
-/// Every Tenant and TenantClass is Ready again.
+/// Every Tenant and TenantClass is Ready again, or Held as it was.
 async fn settled(world: &World, client: &Client) {
     for kind in [crate::world::TENANT, crate::world::CLASS] {
         for object in kind.all(client).list(&kube::api::ListParams::default()).await.unwrap().items {
-            world.says(client, kind, &object.name_any(), "Ready", "True", "Ready").await;
+            let is_suspended = object.data["spec"]["state"] == "Suspended";
+            let (status, reason) = if is_suspended { ("False", "Held") } else { ("True", "Ready") };
+            world.says(client, kind, &object.name_any(), "Ready", status, reason).await;
         }
     }
 }

@@ -70,7 +70,7 @@ async fn a_hold_that_cannot_be_read_changes_nothing_and_says_so() {
     apply(&client, &tenant("typo", "typo", &json!({}))).await;
     world.ready(&client, &["typo"]).await;
     hold(&client, "typo", &json!({"octroi.dev/hold": "suspended"})).await;
-    let word = "metadata.annotations[octroi.dev/hold]: 'suspended' is no state to hold a tenant in";
-    world.mentions(&client, TENANT, "typo", ["Accepted", "False", "Invalid"], word).await;
+    let refusal = "metadata.annotations[octroi.dev/hold]: 'suspended' is no state to hold a tenant in";
+    world.mentions(&client, TENANT, "typo", ["Accepted", "False", "Invalid"], refusal).await;
     label_becomes(world, &client, "typo", "Active").await;
 }

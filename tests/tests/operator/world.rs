@@ -90,6 +90,11 @@ pub const CHILDREN: [Kind; 20] = [
 ];
 
 impl Kind {
+    /// A kind of Kubernetes' core.
+    pub const fn core(name: &'static str, plural: &'static str) -> Self {
+        kind("", "v1", name, plural)
+    }
+
     pub fn resource(self) -> ApiResource {
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.name), self.plural)
     }
@@ -234,11 +239,19 @@ fn overlay(onto: &mut Value, with: &Value) {
     }
 }
 
-/// Applies as a user does, by server-side apply.
+/// How long Kubernetes may take to count a kind for a quota after its CustomResourceDefinition came: it looks for new kinds
+/// every 30 seconds, and not when it is busy.
+const COUNTED_WITHIN: Duration = Duration::from_mins(3);
+
+/// Applies as a user does, by server-side apply; again while the kind is too new for a quota to count it.
 pub async fn apply(client: &Client, object: &Value) -> DynamicObject {
-    strict::apply(client, object, &PatchParams::apply("run-team").force().validation_strict())
-        .await
-        .unwrap_or_else(|error| panic!("{error}"))
+    let params = PatchParams::apply("run-team").force().validation_strict();
+    let applied =
+        within(COUNTED_WITHIN, "it is counted", async || match strict::apply(client, object, &params).await {
+            Err(error) if error.api_message().contains("status unknown for quota") => Err(error.to_string()),
+            other => Ok(other),
+        });
+    applied.await.unwrap_or_else(|late| panic!("{late}")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Lays a merge patch over an object, as somebody with `kubectl` does.

@@ -29,8 +29,10 @@ pub struct Standing {
     pub hosts: Vec<Hostname>,
     /// What serves it; unknown while its Tenant is refused.
     pub data_plane: Option<DataPlane>,
-    /// Whether it is suspended, and why as far as that was said.
-    pub suspended: Option<Option<String>>,
+    /// Whether it is suspended.
+    pub is_suspended: bool,
+    /// Why, as far as that was said.
+    pub why_suspended: Option<String>,
 }
 
 /// A route, and what is to be said of it.
@@ -88,15 +90,16 @@ impl Standing {
             }
             TenantPlan::Reject(_) | TenantPlan::TearDown(_) | TenantPlan::Orphan => (world.claimed_by(&name), None),
         };
-        Self { suspended: suspension(tenant, world), tenant: name, hosts, data_plane }
+        // A refused one stays as it was, which is what it asks for as far as can be told.
+        let state = state::resolve(tenant, world.now).unwrap_or_default();
+        Self {
+            tenant: name,
+            hosts,
+            data_plane,
+            is_suspended: state.state == TenantState::Suspended,
+            why_suspended: state.hold.filter(|hold| hold.state == TenantState::Suspended).and_then(|hold| hold.reason),
+        }
     }
-}
-
-/// Whether a Tenant is suspended, and why. A refused one stays as it was, which is what it asked for as far as can be told.
-fn suspension(tenant: &Tenant, world: &World) -> Option<Option<String>> {
-    let state = state::resolve(tenant, world.now).unwrap_or_default();
-    let why = state.hold.filter(|hold| hold.state == TenantState::Suspended).and_then(|hold| hold.reason);
-    (state.state == TenantState::Suspended).then_some(why)
 }
 
 /// What is to be said of a Tenant's routes; nothing any more while it is taken away.
@@ -116,8 +119,8 @@ pub fn all(standing: &Standing, world: &World) -> Vec<Judged> {
 }
 
 fn outcome(key: &RouteKey, route: &Route, standing: &Standing) -> Outcome {
-    if let Some(why) = &standing.suspended {
-        return Outcome::Problem(suspended(why.as_deref()));
+    if standing.is_suspended {
+        return Outcome::Problem(suspended(standing.why_suspended.as_deref()));
     }
     if let Some(problem) = parents(route, standing).or_else(|| hostnames(key, route, standing)) {
         return Outcome::Problem(problem);

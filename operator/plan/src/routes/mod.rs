@@ -87,13 +87,14 @@ pub struct Routes(BTreeMap<String, BTreeMap<(RouteKind, String), Route>>);
 impl Routes {
     /// Takes note of a route.
     pub fn observe(&mut self, key: RouteKey, route: Route) -> RouteChange {
-        let inside = self.0.entry(key.namespace).or_default();
-        let before = inside.insert((key.kind, key.name), route.clone());
-        match before {
-            Some(before) if before == route => RouteChange::Echo,
-            before if route.waits_only(before.as_ref()) => RouteChange::Waits,
+        let (inside, inner) = (self.0.entry(key.namespace).or_default(), (key.kind, key.name));
+        let change = match inside.get(&inner) {
+            Some(before) if *before == route => return RouteChange::Echo,
+            before if route.waits_only(before) => RouteChange::Waits,
             _ => RouteChange::News,
-        }
+        };
+        inside.insert(inner, route);
+        change
     }
 
     /// Takes note that a route is gone.

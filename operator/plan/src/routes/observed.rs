@@ -126,10 +126,9 @@ impl Route {
     pub fn of(object: &RouteObject) -> Self {
         let generation = object.metadata.generation;
         let status = object.status.as_ref().map(|status| status.parents.as_slice()).unwrap_or_default();
-        let entries = status.iter().filter(|said| {
-            said.parent_ref.tenant().is_some()
-                && object.spec.parent_refs.iter().any(|parent| *parent == said.parent_ref)
-        });
+        let entries = status
+            .iter()
+            .filter(|said| said.parent_ref.tenant().is_some() && object.spec.parent_refs.contains(&said.parent_ref));
         let verdicts = entries.filter_map(|said| {
             Some((DataPlane::of_controller(&said.controller_name)?, verdict::of(&said.conditions, generation)))
         });

@@ -1,4 +1,4 @@
-//! The chart's admission policies, and the switch that binds and unbinds all of them.
+//! The chart's admission policies on a cluster that has no Octroi, and the switch that binds and unbinds all of them.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,26 +7,32 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::objects::BREAK_GLASS;
 use crate::{Error, Result, manifest, script, strict};
 
-/// Policies and bindings of this program's own, whose work is seen from outside.
-const CANARY: &str = "admission-cost-canary";
+/// Policies and bindings of this module's own, whose work is seen from outside.
+const CANARY: &str = "octroi-guards-canary";
 const GROUP: &str = "admissionregistration.k8s.io";
 const LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
+/// Members of this group pass the guards, as the run team does in an emergency.
+pub const BREAK_GLASS: &str = "octroi-break-glass";
+
 /// Every policy of the chart, stored; bound or not.
-pub(super) struct Guards {
+pub struct Guards {
     names: Vec<String>,
-    /// Each with its API; the canaries' come last, which is how a switch is known to be over.
+    of_routes: Vec<String>,
+    /// Each with its API; the canaries' come last.
     bindings: Vec<(Api<DynamicObject>, Value)>,
     config_maps: Api<DynamicObject>,
 }
 
 impl Guards {
     /// Renders the chart and stores its policies. None is bound yet.
-    pub(super) async fn install(client: &Client) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When Helm is not built, or the API server refuses a policy.
+    pub async fn install(client: &Client) -> Result<Self> {
         let mut objects = rendered().await?;
         objects.extend(canaries());
         let (bindings, policies): (Vec<_>, Vec<_>) =
@@ -35,36 +41,55 @@ impl Guards {
             strict::apply_strict(client, policy).await?;
         }
         let own = |policy: &&Value| manifest::name(policy) != CANARY;
+        let of_routes = policies.iter().filter(|policy| judges_routes(policy));
+        let of_routes = of_routes.map(|policy| manifest::name(policy).to_owned()).collect();
         let names = policies.iter().filter(own).map(|policy| manifest::name(policy).to_owned()).collect();
         let mut found = Vec::new();
         for binding in bindings {
             found.push((strict::endpoint(client, &binding).await?, binding));
         }
         let config_maps = strict::endpoint(client, &config_map("any")).await?;
-        Ok(Self { names, bindings: found, config_maps })
+        Ok(Self { names, of_routes, bindings: found, config_maps })
     }
 
     /// The chart's policies, by name.
-    pub(super) fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[String] {
         &self.names
     }
 
+    /// Those that judge HTTPRoutes.
+    pub fn of_routes(&self) -> &[String] {
+        &self.of_routes
+    }
+
     /// Binds or unbinds all of them, and waits until the API server works by that.
-    pub(super) async fn switch(&self, on: bool) -> Result<()> {
+    ///
+    /// It reads policies and bindings in the order of their writes, and takes what it read into use at once: so all are on
+    /// or off when those of this module are, which are written last.
+    ///
+    /// # Errors
+    /// When the API server refuses, or does not follow in time.
+    pub async fn switch(&self, on: bool) -> Result<()> {
         for (api, binding) in &self.bindings {
-            let name = manifest::name(binding);
-            let what = || Error::kube(format!("switching {}", strict::describe(binding)));
-            if on {
-                let params = PatchParams::apply(strict::MANAGER).force();
-                api.patch(name, &params, &Patch::Apply(binding)).await.map_err(what())?;
-            } else if let Err(error) = api.delete(name, &DeleteParams::default()).await {
-                let gone = matches!(&error, kube::Error::Api(status) if status.code == 404);
-                if !gone {
-                    return Err(what()(error));
-                }
-            }
+            bind(api, binding, on).await?;
         }
         self.wait_until(on).await
+    }
+
+    /// Binds one policy of the chart, and beside it only those that mutate: without a parent, others refuse a route.
+    ///
+    /// # Errors
+    /// As [`Guards::switch`].
+    pub async fn only(&self, policy: &str) -> Result<()> {
+        self.switch(false).await?;
+        for (api, binding) in &self.bindings {
+            if let Some(bound) = binding["spec"]["policyName"].as_str()
+                && (bound == policy || bound == CANARY || manifest::kind(binding).starts_with("Mutating"))
+            {
+                bind(api, binding, true).await?;
+            }
+        }
+        self.wait_until(true).await
     }
 
     async fn wait_until(&self, on: bool) -> Result<()> {
@@ -91,13 +116,31 @@ impl Guards {
     }
 
     async fn mutates(&self) -> Result<bool> {
-        Ok(self.tried("admission-cost-marked").await?.metadata.labels.is_some_and(|labels| labels.contains_key(CANARY)))
+        Ok(self.tried("octroi-guards-marked").await?.metadata.labels.is_some_and(|labels| labels.contains_key(CANARY)))
     }
 
     async fn tried(&self, name: &str) -> Result<DynamicObject> {
         let params = PatchParams::apply(CANARY).dry_run();
         let tried = self.config_maps.patch(name, &params, &Patch::Apply(config_map(name))).await;
         tried.map_err(Error::kube(format!("a dry run of ConfigMap {name}")))
+    }
+}
+
+fn judges_routes(policy: &Value) -> bool {
+    let rules = policy["spec"]["matchConstraints"]["resourceRules"].as_array().into_iter().flatten();
+    rules.filter_map(|rule| rule["resources"].as_array()).flatten().any(|resource| resource == "httproutes")
+}
+
+async fn bind(api: &Api<DynamicObject>, binding: &Value, on: bool) -> Result<()> {
+    let name = manifest::name(binding);
+    let what = || Error::kube(format!("switching {}", strict::describe(binding)));
+    if on {
+        let params = PatchParams::apply(strict::MANAGER).force();
+        return api.patch(name, &params, &Patch::Apply(binding)).await.map(drop).map_err(what());
+    }
+    match api.delete(name, &DeleteParams::default()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        deleted => deleted.map(drop).map_err(what()),
     }
 }
 
