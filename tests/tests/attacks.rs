@@ -4,10 +4,12 @@
 #![cfg(test)]
 
 use octroi_tests::attack::suite::{self, Phase};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_attack_has_an_effect_with_the_operator_up_or_stopped() {
-    let report = suite::on_lab(&[Phase::Up, Phase::Stopped], false, |line| println!("{line}")).await;
+    let report =
+        suite::on_lab(&[Phase::Up, Phase::Stopped], false, CancellationToken::new(), |line| println!("{line}")).await;
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     println!("{} attacks, not here: {:?}", report.tried(), report.not_here());
     assert_eq!(report.with_effect(), Vec::<&str>::new(), "attacks with effect");

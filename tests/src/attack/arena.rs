@@ -9,6 +9,7 @@ use kube::core::{GroupVersionKind, TypeMeta};
 use kube::discovery::{ApiResource, Scope, pinned_kind};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::observe::Traffic;
 use crate::{Error, Result};
@@ -104,6 +105,8 @@ pub struct Arena {
     pub platform: Client,
     /// The gateway, where there is one that serves.
     pub traffic: Option<Traffic>,
+    /// Says that somebody wants the run to end. It then ends after the present attack, with everything put back.
+    pub stop: CancellationToken,
     clients: Clients,
     kinds: Mutex<HashMap<(String, String), Served>>,
 }
@@ -111,7 +114,19 @@ pub struct Arena {
 impl Arena {
     /// An arena of these.
     pub fn new(vars: Vars, platform: Client, clients: Clients, traffic: Option<Traffic>) -> Self {
-        Self { vars, platform, traffic, clients, kinds: Mutex::default() }
+        Self { vars, platform, traffic, stop: CancellationToken::new(), clients, kinds: Mutex::default() }
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// When it was told to stop.
+    pub(super) fn go_on(&self) -> Result<()> {
+        if self.stop.is_cancelled() {
+            let detail = "interrupted; what was changed is put back".into();
+            return Err(Error::Failed { what: "the attack suite".into(), detail });
+        }
+        Ok(())
     }
 
     /// Notes the uids of the victim's objects: an attacker may have seen them somewhere.

@@ -42,8 +42,9 @@ impl fmt::Display for Outcome {
 /// Runs an attack, and takes away what it left.
 ///
 /// # Errors
-/// When the suite itself fails: nothing was prepared, or something cannot be taken away.
+/// When the suite itself fails, such as when something cannot be taken away, or when it was told to stop.
 pub async fn run(arena: &Arena, attack: &Attack) -> Result<Outcome> {
+    arena.go_on()?;
     let mut undo = Undo::default();
     let outcome = attempt(arena, attack, &mut undo).await;
     undo.all(arena).await?;

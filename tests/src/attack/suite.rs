@@ -69,12 +69,18 @@ impl Report {
 /// Runs every attack in each of these phases, and then the matrix if that is wanted, on tenants of its own.
 ///
 /// # Errors
-/// When the suite itself fails. The operator runs again then.
-pub async fn on_lab(phases: &[Phase], with_matrix: bool, say: impl Fn(&str)) -> Result<Report> {
+/// When the suite itself fails, or is told to stop. The operator runs again then, and every guard is back.
+pub async fn on_lab(
+    phases: &[Phase],
+    with_matrix: bool,
+    stop: CancellationToken,
+    say: impl Fn(&str),
+) -> Result<Report> {
     let attacks = load::all()?;
     let mut report = Report::default();
     stage::run("attacks", async |stage| {
-        let arena = lab::set(stage).await?;
+        let mut arena = lab::set(stage).await?;
+        arena.stop = stop;
         say(&format!("{} attacks; {} serves {}", attacks.len(), stage.lab.gateway_class(), arena.var("victimHost")));
         let done = all_phases(stage, &arena, &attacks, phases, with_matrix, &say, &mut report).await;
         done.and(lab::clear(&arena).await)
@@ -139,7 +145,7 @@ async fn failing_over(
     say: &impl Fn(&str),
     report: &mut Report,
 ) -> Result<()> {
-    let stop = CancellationToken::new();
+    let stop = arena.stop.child_token();
     let attacking = async {
         let done = each(arena, attacks, Phase::FailingOver, say, report).await;
         stop.cancel();

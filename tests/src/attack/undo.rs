@@ -1,12 +1,17 @@
 //! Puts back what an attack, or its preparation, changed: as the run team, past the guards.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::arena::Arena;
-use super::request::{Place, raw};
+use super::request::{Place, Reply, raw};
 use crate::{Error, Result};
 
 const JSON: &str = "application/json";
+/// How often somebody else may come first while an object is put back.
+const CONFLICTS: usize = 100;
+const POLL: Duration = Duration::from_millis(20);
 const MERGE: &str = "application/merge-patch+json";
 
 /// One object as it was before; nothing when it was not there.
@@ -76,7 +81,7 @@ impl Undo {
     /// Puts everything back.
     pub(super) async fn all(self, arena: &Arena) -> Result<()> {
         for before in self.0.into_iter().rev() {
-            match before.object.clone() {
+            match &before.object {
                 None => remove(arena, &before.path).await?,
                 Some(object) => restore(arena, &before, object).await?,
             }
@@ -103,33 +108,49 @@ async fn remove(arena: &Arena, path: &str) -> Result<()> {
     Err(Error::Failed { what: format!("removing {path} after an attack"), detail: reply.message })
 }
 
-async fn restore(arena: &Arena, before: &Before, mut object: Value) -> Result<()> {
-    let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
-    let terminating = !now.body["metadata"]["deletionTimestamp"].is_null();
-    if now.accepted() && !terminating && same(&now.body, &object) {
-        return Ok(());
+async fn restore(arena: &Arena, before: &Before, object: &Value) -> Result<()> {
+    let mut last = String::new();
+    for _ in 0..CONFLICTS {
+        let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
+        let there = now.accepted() && now.body["metadata"]["deletionTimestamp"].is_null();
+        if there && same(&now.body, object) {
+            return Ok(());
+        }
+        let reply =
+            if there { put(arena, before, object.clone()).await? } else { post(arena, before, object.clone()).await? };
+        if reply.accepted() {
+            return Ok(());
+        }
+        last = reply.message;
+        // A data plane wrote its status, what was deleted is still going, or the operator repaired what is its own: the
+        // next look is at what is there then.
+        if reply.code != 409 {
+            break;
+        }
+        tokio::time::sleep(POLL).await;
     }
-    let reply = if now.accepted() && !terminating {
+    Err(Error::Failed { what: format!("putting {} back after an attack", before.path), detail: last })
+}
+
+async fn put(arena: &Arena, before: &Before, mut object: Value) -> Result<Reply> {
+    for subresource in before.subresource.iter().map(|name| format!("/{name}")).chain([String::new()]) {
+        let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
         object["metadata"]["resourceVersion"] = now.body["metadata"]["resourceVersion"].clone();
-        if let Some(subresource) = &before.subresource {
-            raw(&arena.platform, "PUT", &format!("{}/{subresource}", before.path), JSON, &object).await?;
-            let now = raw(&arena.platform, "GET", &before.path, JSON, &Value::Null).await?;
-            object["metadata"]["resourceVersion"] = now.body["metadata"]["resourceVersion"].clone();
+        let reply = raw(&arena.platform, "PUT", &format!("{}{subresource}", before.path), JSON, &object).await?;
+        if !reply.accepted() {
+            return Ok(reply);
         }
-        raw(&arena.platform, "PUT", &before.path, JSON, &object).await?
-    } else {
-        if let Some(metadata) = object["metadata"].as_object_mut() {
-            for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
-                metadata.remove(field);
-            }
-        }
-        raw(&arena.platform, "POST", &before.collection, JSON, &object).await?
-    };
-    // Somebody else, such as the operator, may have put it back meanwhile.
-    if reply.accepted() || reply.code == 409 {
-        return Ok(());
     }
-    Err(Error::Failed { what: format!("putting {} back after an attack", before.path), detail: reply.message })
+    Ok(Reply { code: 200, message: String::new(), body: Value::Null })
+}
+
+async fn post(arena: &Arena, before: &Before, mut object: Value) -> Result<Reply> {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
+            metadata.remove(field);
+        }
+    }
+    raw(&arena.platform, "POST", &before.collection, JSON, &object).await
 }
 
 /// Whether nothing of it was written in between.

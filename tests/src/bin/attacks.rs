@@ -4,6 +4,8 @@
 use std::process::ExitCode;
 
 use octroi_tests::attack::suite::{self, Phase, Report};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 const PARTS: [&str; 4] = ["up", "stopped", "failing-over", "matrix"];
 
@@ -17,13 +19,33 @@ async fn main() -> ExitCode {
     let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let phases = [(Phase::Up, "up"), (Phase::Stopped, "stopped"), (Phase::FailingOver, "failing-over")];
     let phases: Vec<_> = phases.into_iter().filter(|(_, part)| is_wanted(part)).map(|(phase, _)| phase).collect();
-    match suite::on_lab(&phases, is_wanted("matrix"), |line| println!("{line}")).await {
+    let stop = CancellationToken::new();
+    tokio::spawn(interrupted(stop.clone()));
+    match suite::on_lab(&phases, is_wanted("matrix"), stop, |line| println!("{line}")).await {
         Ok(report) => end(&report),
         Err(error) => {
             eprintln!("attacks: error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// A run that just ended would leave the operator stopped, or a guard away.
+async fn interrupted(stop: CancellationToken) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => {
+                signals.recv().await;
+            }
+            Err(_) => std::future::pending::<()>().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+    eprintln!("attacks: interrupted: putting everything back");
+    stop.cancel();
 }
 
 fn end(report: &Report) -> ExitCode {
