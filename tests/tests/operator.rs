@@ -20,6 +20,8 @@ mod idle;
 mod intruders;
 #[path = "operator/leader.rs"]
 mod leader;
+#[path = "operator/limits.rs"]
+mod limits;
 #[path = "operator/optional_apis.rs"]
 mod optional_apis;
 #[path = "operator/sharding.rs"]

@@ -59,14 +59,14 @@ impl fmt::Display for Quantity {
     /// A whole number with the largest suffix of its family. Below 1024 and with a fraction, that is the decimal one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = self.milli / 1000;
-        let (value, base, suffixes) = if self.is_binary && self.milli % 1000 == 0 && whole >= 1024 {
+        let (value, base, suffixes) = if self.is_binary && self.milli.is_multiple_of(1000) && whole >= 1024 {
             (whole, 1024, [&[""], &BINARY[..]].concat())
         } else {
             (self.milli, 1000, DECIMAL.to_vec())
         };
         let (mut value, mut suffix) = (value, suffixes[0]);
         for larger in &suffixes[1..] {
-            if value == 0 || value % base != 0 {
+            if value == 0 || !value.is_multiple_of(base) {
                 break;
             }
             (value, suffix) = (value / base, larger);

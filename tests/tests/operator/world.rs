@@ -80,6 +80,11 @@ pub const CHILDREN: [Kind; 16] = [
 ];
 
 impl Kind {
+    /// A kind of Kubernetes' core.
+    pub const fn core(name: &'static str, plural: &'static str) -> Self {
+        kind("", "v1", name, plural)
+    }
+
     pub fn resource(self) -> ApiResource {
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.name), self.plural)
     }

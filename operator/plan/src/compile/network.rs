@@ -60,7 +60,7 @@ const fn ports(data_plane: DataPlane) -> &'static Ports {
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let pods = NetworkPolicySpec {
         pod_selector: Some(LabelSelector::default()),
-        policy_types: both_ways(),
+        policy_types: Some(both_ways()),
         ingress: Some(ingress_of_pods(tenant)),
         egress: Some(egress_of_pods(tenant)),
     };
@@ -141,7 +141,7 @@ fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &Reso
     };
     NetworkPolicySpec {
         pod_selector: Some(selector),
-        policy_types: both_ways(),
+        policy_types: Some(both_ways()),
         ingress: Some(std::iter::once(clients).chain(metrics).collect()),
         egress: Some(vec![egress(vec![backends], None), dns(), egress(vec![controller], Some(tcp(&[ports.control])))]),
     }
@@ -214,6 +214,6 @@ fn port(number: i32, protocol: &str) -> NetworkPolicyPort {
     NetworkPolicyPort { port: Some(IntOrString::Int(number)), protocol: Some(protocol.into()), end_port: None }
 }
 
-fn both_ways() -> Option<Vec<String>> {
-    Some(["Ingress", "Egress"].map(Into::into).to_vec())
+fn both_ways() -> Vec<String> {
+    ["Ingress", "Egress"].map(Into::into).to_vec()
 }

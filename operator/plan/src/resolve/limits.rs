@@ -72,18 +72,18 @@ fn of_resource(
 ) -> ResourceLimits {
     let said = |list: &Option<ResourceList>| list.as_ref().and_then(&of).map(canonical);
     let (max, said_limit, said_request) = (said(&limits.max), said(&limits.default), said(&limits.default_request));
-    let ours = at_least(limit.map(ToOwned::to_owned), said_request.as_deref());
-    let default = said_limit.or_else(|| ours.map(|limit| at_most(limit, max.as_deref()))).or_else(|| max.clone());
-    let default_request = said_request.unwrap_or_else(|| at_most(request.to_owned(), default.as_deref()));
+    let request_or = |ours| said_request.clone().filter(|said| exceeds(said, ours)).unwrap_or_else(|| ours.to_owned());
+    let ours = limit.map(|limit| at_most(request_or(limit), max.as_deref()));
+    let default = said_limit.or(ours).or_else(|| max.clone());
+    let default_request = said_request.clone().unwrap_or_else(|| at_most(request.to_owned(), default.as_deref()));
     ResourceLimits { default, default_request: Some(default_request), max }
 }
 
 fn at_most(ours: String, bound: Option<&str>) -> String {
-    bound.filter(|bound| exceeds(&ours, bound)).map_or(ours.clone(), ToOwned::to_owned)
-}
-
-fn at_least(ours: Option<String>, bound: Option<&str>) -> Option<String> {
-    ours.map(|ours| bound.filter(|bound| exceeds(bound, &ours)).map_or(ours.clone(), ToOwned::to_owned))
+    match bound.filter(|bound| exceeds(&ours, bound)) {
+        Some(bound) => bound.to_owned(),
+        None => ours,
+    }
 }
 
 fn exceeds(one: &str, other: &str) -> bool {
@@ -94,8 +94,8 @@ fn exceeds(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn list(cpu: Option<&str>, memory: Option<&str>) -> Option<ResourceList> {
-        Some(ResourceList { cpu: cpu.map(Into::into), memory: memory.map(Into::into) })
+    fn list(cpu: &str, memory: &str) -> ResourceList {
+        ResourceList { cpu: Some(cpu.into()), memory: Some(memory.into()) }
     }
 
     fn resolved(limits: ContainerLimits, resource: &str) -> [Option<String>; 3] {
@@ -125,13 +125,13 @@ mod tests {
 
     #[test]
     fn our_defaults_give_way_to_what_the_class_says() {
-        let max = ContainerLimits { max: list(Some("2000m"), Some("256Mi")), ..ContainerLimits::default() };
+        let max = ContainerLimits { max: Some(list("2000m", "256Mi")), ..ContainerLimits::default() };
         assert_eq!(resolved(max.clone(), CPU), some(["2", "50m", "2"]));
         assert_eq!(resolved(max, MEMORY), some(["256Mi", "64Mi", "256Mi"]));
-        let small = ContainerLimits { default: list(Some("20m"), Some("32Mi")), ..ContainerLimits::default() };
+        let small = ContainerLimits { default: Some(list("20m", "32Mi")), ..ContainerLimits::default() };
         assert_eq!(resolved(small.clone(), CPU), some(["20m", "20m", ""]));
         assert_eq!(resolved(small, MEMORY), some(["32Mi", "32Mi", ""]));
-        let large = ContainerLimits { default_request: list(Some("1"), Some("1024Mi")), ..ContainerLimits::default() };
+        let large = ContainerLimits { default_request: Some(list("1", "1024Mi")), ..ContainerLimits::default() };
         assert_eq!(resolved(large.clone(), CPU), some(["", "1", ""]));
         assert_eq!(resolved(large, MEMORY), some(["1Gi", "1Gi", ""]));
     }
