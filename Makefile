@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export OCTROI_KGATEWAY_CRDS ?=
 GATEWAY_CLASS ?= octroi-envoy-gateway
 
-.PHONY: help demo test check unit light lab-tests e2e bench lab-up lab-down lab-env generate
+.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission conformance lab-up lab-down lab-env generate
 
 help: ## What there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -35,8 +35,18 @@ e2e: ## The end-to-end suite on the cluster of KUBECONFIG: make e2e GATEWAY_CLAS
 	@OCTROI_E2E_KUBECONFIG="$${KUBECONFIG:?set KUBECONFIG to the cluster to test}" \
 	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=1
 
+attacks: ## Every attack on the running lab, the operator up, stopped and failing over, and the matrix of guards
+	@OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo run -q -p octroi-tests --bin attacks
+
 bench: ## Measure Octroi beside kubectl on the running lab
 	@cargo run -q --release -p octroi-tests --bin bench
+
+bench-admission: ## Measure what the admission policies add to the write of a route; no root
+	@lab/lab.sh build kubernetes etcd helm gateway-api
+	@cargo run -q --release -p octroi-tests --bin admission-cost
+
+conformance: ## The Gateway API's tests of isolation, in namespaces that Octroi makes on the running lab
+	@lab/conformance.sh
 
 lab-up: ## Start the cluster
 	@lab/lab.sh up

@@ -21,8 +21,9 @@ Usage: lab/lab.sh COMMAND
   status                       what runs, where, since when
   env                          prints: export KUBECONFIG=…      use: eval "\$(lab/lab.sh env)"
   kubeconfig USER [GROUP…]     the path of a kubeconfig for a client certificate with that name and those groups
-  build [PART…]                builds parts: ${PARTS[*]}
+  build [PART…]                builds parts: ${PARTS[*]}, and for tests ${TEST_PARTS[*]}
   bin NAME                     the path of a built binary, for example: kubectl
+  dir PART                     the folder of a built part, for example: gateway-api
   image NAME:TAG BINARY [--entrypoint-arg ARG]…
                                makes an image of one ELF binary and gives it to the cluster
   preflight [full|light]       checks this machine (light: what a rootless control plane needs)
@@ -35,6 +36,7 @@ command=${1:-help}
 (($# == 0)) || shift
 case $command in
   up | down | status | build | bin | preflight | image) "$command" "$@" ;;
+  dir) built_dir "$@" ;;
   env) print_env ;;
   packages) packages_up ;;
   kubeconfig) user_kubeconfig "$@" ;;

@@ -43,7 +43,7 @@ install() {
     "$(lab/lab.sh bin kubectl)" apply --server-side --force-conflicts -f crds >/dev/null
     "$(lab/lab.sh bin helm)" upgrade --install octroi charts/octroi --namespace octroi-system --create-namespace \
         --set image.repository="$IMAGE" --set image.tag="$tag" --set image.pullPolicy=Never \
-        --set gatewayClasses.envoyGateway.create=true --wait --timeout 3m >/dev/null
+        --set gatewayClasses.envoyGateway.create=true --set admission.breakGlassGroup=platform-emergency --wait --timeout 3m >/dev/null
 }
 
 case "${1:-}" in

@@ -74,12 +74,14 @@ make_part() {
   case $1 in
     envoy) make_envoy "$2" ;;
     gateway-api) make_gateway_api "$2" ;;
+    route-manifests) make_route_manifests "$2" ;;
     *) make_go "$1" "$2" ;;
   esac
   case $1 in
     envoy-gateway) add_envoy_gateway_chart "$2" ;;
     cert-manager) add_cert_manager_crds "$2" ;;
     runc) add_pause "$2" ;;
+    conformance) add_conformance_test "$2" ;;
   esac
 }
 
@@ -87,7 +89,7 @@ make_go() {
   local part=$1 out=$2/ binaries
   part_build_args "$part"
   binaries=$(part_binaries "$part")
-  cd "$LAB/go/$part"
+  cd "$(part_sources "$part")"
   ((${#PACKAGES[@]} > 1)) || out+=${binaries%% *} # a single package needs its name: Go would call it "server" or "v2"
   CGO_ENABLED=$CGO go build -v "${ARGS[@]}" -o "$out" "${PACKAGES[@]}"
 }
@@ -102,10 +104,10 @@ make_envoy() {
   rm -rf "$out/python"
 }
 
-# module_dir PART: where the module's own files are (charts, CRDs).
+# module_dir PART: where the module's own files are (charts, CRDs, examples).
 module_dir() {
   local dir
-  cd "$LAB/go/$1"
+  cd "$(part_sources "$1")"
   go mod download "$(part_module "$1")"
   dir=$(go list -m -f '{{.Dir}}' "$(part_module "$1")")
   [[ -d $dir ]] || { echo "the module of $1 is not in Go's module cache" >&2; return 1; }
@@ -117,6 +119,24 @@ make_gateway_api() {
   from=$(module_dir gateway-api)
   cp "$from"/config/crd/standard/*.yaml "$1/"
   chmod -R u+w "$1"
+}
+
+# What the corpus of routes is made of: the Gateway API's examples, and the manifests of its conformance suite.
+make_route_manifests() {
+  local examples suite
+  examples=$(module_dir route-manifests)
+  suite=$(module_dir conformance)
+  cp -r "$examples/examples" "$1/examples"
+  mkdir "$1/conformance"
+  cp -r "$suite/base" "$suite/tests" "$suite/mesh" "$1/conformance/"
+  chmod -R u+w "$1"
+  find "$1" -type f ! -name '*.yaml' -delete
+}
+
+# The suite is made of tests: its program is a test binary.
+add_conformance_test() {
+  cd "$(part_sources conformance)"
+  CGO_ENABLED=0 go test -c -trimpath -ldflags "-s -w" -o "$1/conformance.test" .
 }
 
 # The process that holds a pod's namespaces, out of Kubernetes' own module.

@@ -54,6 +54,7 @@ apiserver_up() {
     --authentication-config "$STATE/config/authentication.yaml" --authorization-mode Node,RBAC \
     --enable-admission-plugins NodeRestriction \
     --service-cluster-ip-range "$SERVICE_CIDR" \
+    --allow-privileged=true \
     --service-account-issuer https://kubernetes.default.svc.cluster.local \
     --service-account-key-file "$PKI/service-accounts.pub" --service-account-signing-key-file "$PKI/service-accounts.key" \
     --kubelet-certificate-authority "$PKI/ca.crt" --kubelet-preferred-address-types InternalIP \

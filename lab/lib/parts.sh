@@ -5,6 +5,8 @@
 RECIPE=1
 
 PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy cert-manager gateway-api echo)
+# Built on demand only: tests want them, the cluster does not.
+TEST_PARTS=(route-manifests conformance)
 
 part_version() {
   case $1 in
@@ -17,9 +19,17 @@ part_version() {
     envoy-gateway) echo "$ENVOY_GATEWAY_VERSION" ;;
     envoy) echo "v$ENVOY_VERSION" ;;
     cert-manager) echo "$CERT_MANAGER_VERSION" ;;
-    gateway-api) echo "$GATEWAY_API_VERSION" ;;
+    gateway-api | route-manifests | conformance) echo "$GATEWAY_API_VERSION" ;;
     echo) echo dev ;;
-    *) die "there is no part called '$1'" "the parts are: ${PARTS[*]}" ;;
+    *) die "there is no part called '$1'" "the parts are: ${PARTS[*]} ${TEST_PARTS[*]}" ;;
+  esac
+}
+
+# Where a part's go.mod is.
+part_sources() {
+  case $1 in
+    route-manifests | conformance) echo "$LAB/../tests/conformance" ;;
+    *) echo "$LAB/go/$1" ;;
   esac
 }
 
@@ -34,7 +44,8 @@ part_module() {
     helm) echo helm.sh/helm/v4 ;;
     envoy-gateway) echo github.com/envoyproxy/gateway ;;
     cert-manager) echo github.com/cert-manager/cert-manager ;;
-    gateway-api) echo sigs.k8s.io/gateway-api ;;
+    gateway-api | route-manifests) echo sigs.k8s.io/gateway-api ;;
+    conformance) echo sigs.k8s.io/gateway-api/conformance ;;
   esac
 }
 
@@ -44,7 +55,8 @@ part_binaries() {
     containerd) echo "containerd ctr containerd-shim-runc-v2" ;;
     runc) echo "runc pause" ;;
     cert-manager) echo cert-manager-controller ;;
-    gateway-api) ;;
+    gateway-api | route-manifests) ;;
+    conformance) echo "echo-basic conformance.test" ;;
     *) echo "$1" ;;
   esac
 }
@@ -81,6 +93,7 @@ part_build_args() {
       x+=" -X github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=$v"
       PACKAGES=(github.com/envoyproxy/gateway/cmd/envoy-gateway)
       ;;
+    conformance) PACKAGES=(sigs.k8s.io/gateway-api/conformance/echo-basic) ;;
     *) PACKAGES=(.) ;;
   esac
   ARGS+=(-trimpath -ldflags "$x")
@@ -88,14 +101,18 @@ part_build_args() {
 
 # part_key PART: names the cache folder; another source, flag or compiler is another folder.
 part_key() {
-  local part=$1 sources
+  local part=$1 from sources
   {
     case $part in
       envoy) echo "$ENVOY_VERSION $ENVOY_SHA256" ;;
       *)
         part_build_args "$part"
-        sources=("$LAB/go/$part"/go.*)
-        [[ ! -e $LAB/go/$part/main.go ]] || sources+=("$LAB/go/$part/main.go")
+        from=$(part_sources "$part")
+        sources=("$from"/go.*)
+        case $part in
+          conformance) sources+=("$from"/*.go) ;;
+          *) [[ ! -e $from/main.go ]] || sources+=("$from/main.go") ;;
+        esac
         cat "${sources[@]}"
         echo "$RECIPE $CGO ${ARGS[*]} ${PACKAGES[*]} $ENVOY_GATEWAY_IMAGE"
         ;;
@@ -106,10 +123,20 @@ part_key() {
 
 part_dir() { echo "$CACHE/$1/$(part_key "$1")"; }
 
+# built_dir PART: its folder, once it is built.
+built_dir() {
+  (($# == 1)) || die "dir needs a part" "lab/lab.sh dir PART"
+  local dir
+  part_version "$1" >/dev/null
+  dir=$(part_dir "$1")
+  [[ -d $dir ]] || die "$1 is not built" "lab/lab.sh build $1"
+  echo "$dir"
+}
+
 # bin NAME: the path of a built binary.
 bin() {
   local part dir
-  for part in "${PARTS[@]}"; do
+  for part in "${PARTS[@]}" "${TEST_PARTS[@]}"; do
     [[ " $(part_binaries "$part") " == *" $1 "* ]] || continue
     dir=$(part_dir "$part")
     [[ -x $dir/$1 ]] || die "$1 is not built" "lab/lab.sh build $part"
@@ -121,12 +148,12 @@ bin() {
 
 check_pins() {
   local part module want have bad=0
-  for part in "${PARTS[@]}"; do
+  for part in "${PARTS[@]}" "${TEST_PARTS[@]}"; do
     module=$(part_module "$part")
     [[ -n $module ]] || continue
     want=$(part_version "$part")
-    have=$(awk -v m="$module" '$1 == "require" { $1 = ""; $0 = $0 } $1 == m { print $2; exit }' "$LAB/go/$part/go.mod")
-    [[ $have == "$want" ]] || { warn "lab/go/$part/go.mod has $module $have, pins.env has $want"; bad=1; }
+    have=$(awk -v m="$module" '$1 == "require" { $1 = ""; $0 = $0 } $1 == m { print $2; exit }' "$(part_sources "$part")/go.mod")
+    [[ $have == "$want" ]] || { warn "the go.mod of $part has $module $have, pins.env has $want"; bad=1; }
   done
   while read -r module have; do
     [[ $have == "$KUBERNETES_STAGING_VERSION" ]] ||

@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod inventory;
+mod isolation;
 mod report;
 mod setup;
 mod split;
@@ -47,8 +48,16 @@ pub async fn run() -> Result<Report> {
         None => None,
     };
     progress.say("the traffic split is measured");
+    let isolation = match served.as_slice() {
+        [first, second, ..] => {
+            let shown = Box::pin(isolation::show(lab, first, second));
+            Some(progress.during("trying what is not allowed, also with the operator stopped", shown).await?)
+        }
+        _ => None,
+    };
+    progress.say("what is not allowed was tried");
     let kept = inventory::count(&lab.client().await?, &names).await?;
-    Ok(Report { written: applied.written(), served, kept, split, shell_line: lab.shell_line() })
+    Ok(Report { written: applied.written(), served, kept, split, isolation, shell_line: lab.shell_line() })
 }
 
 /// Says what is done and how long it took from the start, beside the report and not in it.

@@ -2,10 +2,13 @@
 //!
 //! Nothing in here may know how the operator works inside; it sees a cluster only as a user of it would.
 
+pub mod admission_cost;
+pub mod attack;
 pub mod bench;
 pub mod crds;
 pub mod demo;
 pub mod error;
+pub mod guards;
 pub mod lab;
 pub mod light;
 pub mod manifest;

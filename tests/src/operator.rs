@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -191,8 +191,25 @@ fn free_address() -> Result<SocketAddr> {
     held.local_addr().map_err(Error::io("a free port"))
 }
 
+/// Runs the binary as a command, with a kubeconfig: whether it went well, and what it printed, errors last.
+///
+/// # Errors
+/// When it cannot be built or started.
+pub async fn command(kubeconfig: &Path, args: &[&str]) -> Result<(bool, String)> {
+    let binary = BINARY.get_or_try_init(binary).await?;
+    let mut command = Command::new(binary);
+    command.args(args).env("KUBECONFIG", kubeconfig).env("COLUMNS", "120");
+    let ran = tokio::task::spawn_blocking(move || command.output()).await.map_err(Error::failed("octroi"))?;
+    let ran = ran.map_err(Error::io("octroi"))?;
+    let text = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    Ok((ran.status.success(), text))
+}
+
 /// The operator named by [`BINARY_SETTING`], else the one that cargo builds now.
-async fn binary() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it does not build.
+pub async fn binary() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(BINARY_SETTING) {
         return Ok(PathBuf::from(named));
     }

@@ -21,6 +21,7 @@ pub use self::guest::{Guest, resolve};
 use crate::demo::trust;
 use crate::lab::Lab;
 use crate::probe::Probe;
+use crate::tenant_user::TenantUser;
 use crate::{Error, Result, strict};
 
 /// Names the ClusterIssuer of the classes that are made.
@@ -83,6 +84,15 @@ pub async fn run(theme: &str, test: impl AsyncFnOnce(&Stage) -> Result<()>) -> R
 }
 
 impl Stage {
+    /// Somebody of the platform who passes the guards, to show that what is behind them holds alone.
+    ///
+    /// # Errors
+    /// When the release names no break-glass group.
+    pub async fn past_the_guards(&self) -> Result<TenantUser> {
+        let group = crate::attack::lab::break_glass(self.lab).await?;
+        Ok(TenantUser::with(self.lab.client_as("night-shift", &["system:masters", &group]).await?))
+    }
+
     async fn set(theme: &str) -> Result<Self> {
         let lab = Lab::get().await?;
         let client = lab.client().await?;
@@ -127,12 +137,17 @@ impl Stage {
         Ok(name)
     }
 
+    /// The name of its Tenant with that suffix.
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.prefix)
+    }
+
     /// Applies a Tenant of a class, with one group as its member, changed as the test wants it.
     ///
     /// # Errors
     /// When the API server refuses, or its developer cannot be made.
     pub async fn tenant(&self, class: &str, suffix: &str, change: impl FnOnce(&mut Value)) -> Result<Guest<'_>> {
-        let name = format!("{}-{suffix}", self.prefix);
+        let name = self.name(suffix);
         noted(&self.tenants, &name);
         let mut spec = json!({"className": class, "members": [{"kind": "Group", "name": format!("{name}-devs")}]});
         change(&mut spec);

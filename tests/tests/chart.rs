@@ -14,12 +14,13 @@ use octroi_tests::{manifest, strict};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const ALWAYS: [&str; 20] = [
+const ALWAYS: [&str; 17] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-operator",
     "ClusterRole/octroi-tenant-admin",
     "ClusterRole/octroi-tenant-edit",
     "ClusterRole/octroi-tenant-view",
+    "ClusterRole/octroi-viewer",
     "ClusterRoleBinding/octroi-operator",
     "Deployment/octroi",
     "MutatingAdmissionPolicy/octroi-default-parent",
@@ -31,14 +32,35 @@ const ALWAYS: [&str; 20] = [
     "RoleBinding/octroi-operator",
     "Service/octroi-metrics",
     "ServiceAccount/octroi",
-    "ValidatingAdmissionPolicy/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicy/octroi-tenantclass-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenantclass-deletion",
 ];
 
-/// What outlives the release: traffic, guards or tenants' rights hang on it.
-const KEPT: [&str; 14] = [
+/// The guards: each a policy and its binding, there always and kept.
+const GUARDS: [&str; 21] = [
+    "octroi-claims",
+    "octroi-cordon",
+    "octroi-endpoints",
+    "octroi-gateways",
+    "octroi-hold",
+    "octroi-namespaces",
+    "octroi-operator",
+    "octroi-ownership",
+    "octroi-platform-kinds",
+    "octroi-pods",
+    "octroi-route-backends",
+    "octroi-route-filters",
+    "octroi-route-hosts",
+    "octroi-route-metadata",
+    "octroi-route-parents",
+    "octroi-route-size",
+    "octroi-services",
+    "octroi-tenant-deletion",
+    "octroi-tenant-limits",
+    "octroi-tenant-rights",
+    "octroi-tenantclass-deletion",
+];
+
+/// Beside the guards, what outlives the release: traffic, guards or tenants' rights hang on it.
+const KEPT: [&str; 10] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-tenant-admin",
     "ClusterRole/octroi-tenant-edit",
@@ -49,10 +71,6 @@ const KEPT: [&str; 14] = [
     "MutatingAdmissionPolicy/octroi-default-parent",
     "MutatingAdmissionPolicyBinding/octroi-default-parent",
     "Namespace/octroi-gateways",
-    "ValidatingAdmissionPolicy/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicy/octroi-tenantclass-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenant-deletion",
-    "ValidatingAdmissionPolicyBinding/octroi-tenantclass-deletion",
 ];
 
 /// What no member of a tenant may write, by group; each would undo what the platform built.
@@ -66,8 +84,11 @@ const NEVER_WRITTEN: [(&str, &[&str]); 7] = [
     ("apps", &["controllerrevisions"]),
 ];
 /// Groups of which a member writes nothing at all.
-const NEVER_GROUPS: [&str; 6] = [
+const NEVER_GROUPS: [&str; 9] = [
     "octroi.dev",
+    "gateway.networking.x-k8s.io",
+    "externaldns.k8s.io",
+    "networking.istio.io",
     "gateway.envoyproxy.io",
     "gateway.kgateway.dev",
     "agentgateway.dev",
@@ -83,7 +104,7 @@ fn lint_is_strict_and_clean() {
 
 #[test]
 fn a_template_needs_no_cluster_and_each_switch_adds_its_own_kind() {
-    assert_eq!(titles(""), BTreeSet::from(ALWAYS.map(String::from)));
+    assert_eq!(titles(""), with_guards(&ALWAYS));
     let off = "podDisruptionBudget.enabled=false,networkPolicy.enabled=false";
     let gone = ["NetworkPolicy/octroi", "PodDisruptionBudget/octroi"].map(String::from);
     assert_eq!(&titles("") - &titles(off), BTreeSet::from(gone));
@@ -145,7 +166,7 @@ fn the_image_is_a_tag_or_a_digest() {
 fn what_traffic_and_guards_hang_on_is_kept_and_nothing_else() {
     let kept = |object: &&Value| object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep";
     let found: BTreeSet<_> = render(ALL_ON).iter().filter(kept).map(title).collect();
-    assert_eq!(found, BTreeSet::from(KEPT.map(String::from)));
+    assert_eq!(found, with_guards(&KEPT));
 }
 
 #[test]
@@ -179,8 +200,21 @@ fn a_member_writes_nothing_that_undoes_the_platform() {
         assert!(!rights.values().flatten().any(|verb| powers.contains(&verb.as_str())), "{role}");
         let secrets = rights.keys().any(|(group, resource)| group.is_empty() && resource == "secrets");
         assert_eq!(secrets, role == "octroi-tenant-edit" || role == "octroi-tenant-admin", "{role} and Secrets");
+        let tokens = rights.contains_key(&(String::new(), "serviceaccounts/token".to_owned()));
+        assert_eq!(tokens, role == "octroi-tenant-admin", "{role} and tokens");
         let reads_only = writes.is_empty();
         assert_eq!(reads_only, role.ends_with("-view"), "{role}: {writes:?}");
+    }
+}
+
+#[test]
+fn the_platforms_viewer_only_reads_and_no_secret() {
+    let rights = rights(find(&render(""), "ClusterRole/octroi-viewer"));
+    assert!(rights.values().flatten().all(|verb| is_read(verb)), "{rights:?}");
+    let kept_out = ["secrets", "configmaps", "pods", "pods/log", "serviceaccounts/token"];
+    assert!(!rights.keys().any(|(_, resource)| kept_out.contains(&resource.as_str())), "{rights:?}");
+    for (group, resource) in [("octroi.dev", "tenants"), ("gateway.networking.k8s.io", "listenersets")] {
+        assert!(rights.contains_key(&(group.to_owned(), resource.to_owned())), "{group} {resource}");
     }
 }
 
@@ -260,7 +294,8 @@ async fn uninstall_and_install_again_take_back_what_was_kept() {
     let notes = on_cluster(&install).ok();
     assert!(notes.contains("kind: TenantClass") && notes.contains("gatewayClassName: octroi-envoy-gateway"), "{notes}");
     assert!(notes.contains("still lacks") && notes.contains("cert-manager"), "{notes}");
-    let kept = KEPT.iter().filter(|name| !name.contains("octroi-kgateway"));
+    let kept = with_guards(&KEPT);
+    let kept = kept.iter().filter(|name| !name.contains("octroi-kgateway"));
     let before: Vec<_> = kept.clone().map(|name| uid(name)).collect();
 
     on_cluster(&["uninstall", "octroi", "-n", NAMESPACE]).ok();
@@ -324,6 +359,17 @@ async fn lab_with_crds() -> (&'static LightLab, &'static crds::Installed) {
         crds::install(&client, &projects).await.unwrap_or_else(|error| panic!("{error}"))
     };
     (lab, INSTALLED.get_or_init(install).await)
+}
+
+fn with_guards(others: &[&str]) -> BTreeSet<String> {
+    let bindings = |guard: &str| match guard {
+        "octroi-gateways" => vec![format!("{guard}-shared"), format!("{guard}-tenants")],
+        _ => vec![guard.to_owned()],
+    };
+    let policies = GUARDS.iter().map(|guard| format!("ValidatingAdmissionPolicy/{guard}"));
+    let bindings = GUARDS.iter().flat_map(|guard| bindings(guard));
+    let bindings = bindings.map(|name| format!("ValidatingAdmissionPolicyBinding/{name}"));
+    others.iter().map(ToString::to_string).chain(policies).chain(bindings).collect()
 }
 
 fn titles(set: &str) -> BTreeSet<String> {

@@ -14,12 +14,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use markdown::{Page, pages, repository};
+use octroi_api::RouteProblem;
 use octroi_api::conditions::Reason;
-use octroi_tests::manifest;
+use octroi_tests::{attack, manifest};
 use serde_json::Value;
 
 const UPDATE_SETTING: &str = "UPDATE_DOCS";
 const OPERATIONS: &str = "docs/operations.md";
+const SECURITY: &str = "docs/security.md";
 const TENANT_API: &str = "docs/tenant-api.md";
 const HOW: &str = "UPDATE_DOCS=1 cargo test -p octroi-tests --test docs";
 
@@ -33,6 +35,18 @@ fn the_reference_of_the_api_is_generated_from_the_schema() {
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(found == wanted, "{TENANT_API} is not what the schema and its introduction say; write it anew: {HOW}");
+}
+
+#[test]
+fn the_table_of_attacks_is_generated_from_their_files() {
+    let attacks = attack::load::all().unwrap_or_else(|error| panic!("{error}"));
+    let found = read(SECURITY);
+    let wanted = attack::table::within(&found, &attacks).unwrap_or_else(|| panic!("{SECURITY} has no place for it"));
+    if std::env::var_os(UPDATE_SETTING).is_some() {
+        std::fs::write(path(SECURITY), wanted).unwrap();
+        return;
+    }
+    assert!(found == wanted, "{SECURITY} is not what the files of tests/attacks say; write it anew: {HOW}");
 }
 
 #[test]
@@ -120,6 +134,14 @@ fn every_reason_has_a_row_for_the_one_who_is_woken_by_it() {
     let rows = Page::read(OPERATIONS).first_cells();
     for reason in Reason::ALL {
         assert!(rows.contains(reason.as_str()), "{OPERATIONS} has no row for {}", reason.as_str());
+    }
+}
+
+#[test]
+fn every_problem_of_a_route_has_a_row() {
+    let rows = Page::read(OPERATIONS).section("What a tenant's routes say").first_cells();
+    for problem in RouteProblem::ALL {
+        assert!(rows.contains(problem.as_str()), "{OPERATIONS} has no row for {}", problem.as_str());
     }
 }
 

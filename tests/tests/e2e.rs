@@ -16,6 +16,8 @@ mod contract;
 mod deletion;
 #[path = "e2e/domain.rs"]
 mod domain;
+#[path = "e2e/held.rs"]
+mod held;
 #[path = "e2e/moving.rs"]
 mod moving;
 #[path = "e2e/ports.rs"]

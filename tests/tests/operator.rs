@@ -2,6 +2,8 @@
 //! here: a player judges in their place, and a test can have it hold back or fail.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+#[path = "operator/adoption.rs"]
+mod adoption;
 #[path = "operator/argo.rs"]
 mod argo;
 #[path = "operator/bad_world.rs"]
@@ -14,6 +16,8 @@ mod deletion;
 mod drift;
 #[path = "operator/history.rs"]
 mod history;
+#[path = "operator/hold.rs"]
+mod hold;
 #[path = "operator/idle.rs"]
 mod idle;
 #[path = "operator/intruders.rs"]
@@ -22,10 +26,16 @@ mod intruders;
 mod leader;
 #[path = "operator/limits.rs"]
 mod limits;
+#[path = "operator/members.rs"]
+mod members;
 #[path = "operator/optional_apis.rs"]
 mod optional_apis;
+#[path = "operator/routes.rs"]
+mod routes;
 #[path = "operator/sharding.rs"]
 mod sharding;
+#[path = "operator/states.rs"]
+mod states;
 #[path = "operator/status.rs"]
 mod status;
 #[path = "operator/world.rs"]

@@ -47,6 +47,20 @@ pub struct TenantClassSpec {
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<ClassNamespaces>,
+    /// What the edge answers by itself. Default: short pages in English and French.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<ClassPages>,
+}
+
+/// What the edge answers by itself.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassPages {
+    /// The HTML page that every host of a Suspended tenant answers, with status 503; at most 4000 bytes (a proxy answers
+    /// by itself with at most 4096). Default: a short page in English and French that names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4000))]
+    #[x_kube(validation = ("size(bytes(self)) <= 4000", "pages.suspended must have at most 4000 bytes in UTF-8: shorten it, and link images and styles instead of inlining them"))]
+    pub suspended: Option<String>,
 }
 
 /// What the traffic of the tenants enters by.

@@ -48,6 +48,10 @@ pub enum Reason {
     HostTaken,
     /// A namespace exists and is not this tenant's.
     NamespaceTaken,
+    /// What is in a namespace that is to be adopted breaks the rules for tenants.
+    AdoptionRefused,
+    /// The tenant is Cordoned or Suspended.
+    Held,
     /// An API that is needed is not installed.
     MissingApi,
     /// The data plane has not taken the entry.
@@ -64,7 +68,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -72,6 +76,8 @@ impl Reason {
         Self::ClassNotAccepted,
         Self::HostTaken,
         Self::NamespaceTaken,
+        Self::AdoptionRefused,
+        Self::Held,
         Self::MissingApi,
         Self::NotProgrammed,
         Self::CertificateNotReady,
@@ -90,6 +96,8 @@ impl Reason {
             Self::ClassNotAccepted => "ClassNotAccepted",
             Self::HostTaken => "HostTaken",
             Self::NamespaceTaken => "NamespaceTaken",
+            Self::AdoptionRefused => "AdoptionRefused",
+            Self::Held => "Held",
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",
             Self::CertificateNotReady => "CertificateNotReady",

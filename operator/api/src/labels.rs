@@ -28,6 +28,26 @@ pub const DEFAULT_CLASS: &str = "octroi.dev/is-default-class";
 /// changes its address, and that the old address stops answering before clients' DNS follows.
 pub const ACCEPT_GAP: &str = "octroi.dev/accept-gap";
 
+/// Label on a tenant's namespaces: the state in force, for admission policies to select by; see
+/// [`TenantState`](crate::TenantState).
+pub const STATE: &str = "octroi.dev/state";
+/// Annotation on a tenant's own namespaces: the hosts that its routes may name, separated by commas. Admission policies
+/// read it.
+pub const HOSTS: &str = "octroi.dev/hosts";
+/// Annotation on a tenant's own namespaces: the other namespaces of the tenant that a `backendRef` may name, separated by
+/// commas. Admission policies read it.
+pub const BACKEND_NAMESPACES: &str = "octroi.dev/backend-namespaces";
+/// Annotation on a namespace that was there before its Tenant: deleting the Tenant never deletes it.
+pub const ADOPTED: &str = "octroi.dev/adopted";
+
+/// Annotation on a Tenant: it is held in this state (`Cordoned` or `Suspended`) whatever `spec.state` says; the stricter
+/// of the two wins.
+pub const HOLD: &str = "octroi.dev/hold";
+/// Annotation on a Tenant: why it is held.
+pub const HOLD_REASON: &str = "octroi.dev/hold-reason";
+/// Annotation on a Tenant: until when it is held, as in RFC 3339. Default: until the annotation is removed.
+pub const HOLD_UNTIL: &str = "octroi.dev/hold-until";
+
 /// The namespace of shared Gateways.
 pub const GATEWAYS_NAMESPACE: &str = "octroi-gateways";
 /// What the name of a tenant's gateway namespace starts with.

@@ -16,18 +16,22 @@ pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod names;
+mod route_problem;
 mod schema;
 mod tenant;
 
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
-    CertificateScope, ClassGateway, ClassNamespaces, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity, Proxy,
-    ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus, TlsVersion,
+    CertificateScope, ClassGateway, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity,
+    Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
+    TlsVersion,
 };
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
+pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,
-    NamespacePolicy, NamespacesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantStatus,
+    NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
+    TenantStatus,
 };
 
 use k8s_openapi::schemars;

@@ -133,6 +133,13 @@ impl Hostname {
         self == other || self.covers(other) || other.covers(self)
     }
 
+    /// Whether whoever owns this host may serve that one: it is the same, or exactly one label below a wildcard, which is
+    /// what a certificate for the wildcard covers. Text that is no host is served by nobody.
+    pub fn serves(&self, host: &str) -> bool {
+        let below = |suffix: &str| host.strip_suffix(suffix).is_some_and(is_label);
+        host == self.0 || self.0.strip_prefix('*').is_some_and(below)
+    }
+
     /// A Gateway API wildcard matches any number of labels below its suffix.
     fn covers(&self, other: &Self) -> bool {
         self.0

@@ -29,6 +29,8 @@ use crate::{GatewayMode, Replicas};
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "where the tenant answers"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "whether everything was seen in place"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", description = "why it is, or is not, ready"),
+    printcolumn(name = "Routes", type_ = "integer", json_path = ".status.routes.accepted", priority = 1, description = "routes that the data plane has taken"),
+    printcolumn(name = "Rejected", type_ = "integer", json_path = ".status.routes.rejected", priority = 1, description = "routes that are wrong, or not served in full"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "since the Tenant was created")
 )]
 #[serde(rename_all = "camelCase")]
@@ -49,11 +51,16 @@ pub struct TenantSpec {
     #[x_kube(validation = ("size(self) > 0", "members must not be empty, or nobody could work in the tenant's namespaces: name at least one, such as {kind: Group, name: acme-devs}"))]
     pub members: Vec<Member>,
 
-    /// The tenant's namespaces. Default: one, named after the tenant. A namespace that exists already is never taken.
+    /// The tenant's namespaces. Default: one, named after the tenant. A namespace that exists already is taken only with
+    /// `adopt`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub namespaces: Vec<TenantNamespace>,
+
+    /// Whether a route in one of the tenant's namespaces may name a Service in another one of them. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_namespace: Option<bool>,
 
     /// Hosts beside the class's own `<tenant>.<baseDomain>` and `*.<tenant>.<baseDomain>`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +71,11 @@ pub struct TenantSpec {
     /// Where the traffic enters. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<TenantGateway>,
+
+    /// Whether the tenant may change its routes, and whether it is served. The annotation `octroi.dev/hold` says the same
+    /// at 3 a.m.; the stricter of the two wins. Default: Active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TenantState>,
 
     /// What deleting this Tenant may do. Default: it is refused, and namespaces would be retained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +154,10 @@ pub struct TenantNamespace {
     #[x_kube(validation = ("!self.startsWith('gw-') && !self.startsWith('kube-') && !self.startsWith('octroi-')", "namespaces[].name must not start with gw-, kube- or octroi-, which belong to the platform: choose another name, such as acme-prod"))]
     #[x_kube(validation = ("!(self in ['argocd', 'cert-manager', 'default', 'edge', 'envoy-gateway-system', 'istio-system', 'kgateway-system', 'monitoring', 'octroi'])", "namespaces[].name is reserved for the platform: choose another name, such as acme-prod"))]
     pub name: String,
+    /// Whether a namespace that exists already, and belongs to nobody, may be taken: once everything in it keeps to the
+    /// rules for tenants. Its labels and rights stay, and deleting the Tenant never deletes it. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<bool>,
 }
 
 /// A host of the client's own.
@@ -177,6 +193,41 @@ pub struct Deletion {
     /// What becomes of the tenant's namespaces. Default: Retain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacePolicy>,
+}
+
+/// Whether a tenant may change its routes, and whether it is served. Active: both. Cordoned: it is served as it is; new
+/// routes, and what adds a host, a parent, a match or a backend to one, are refused. Suspended: as Cordoned, and every host
+/// answers 503 with the platform's page; nothing is deleted. Default: Active.
+#[derive(
+    Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum TenantState {
+    /// It changes its routes and is served.
+    #[default]
+    Active,
+    /// It is served as it is; its routes take nothing new.
+    Cordoned,
+    /// As Cordoned, and every host answers 503.
+    Suspended,
+}
+
+impl TenantState {
+    /// Every state, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Cordoned, Self::Suspended];
+
+    /// The word used in a manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Cordoned => "Cordoned",
+            Self::Suspended => "Suspended",
+        }
+    }
+
+    /// The state of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
 }
 
 /// What becomes of the tenant's namespaces when it is deleted. Retain: they stay with all that is in them; rights and labels
@@ -224,6 +275,9 @@ pub struct TenantStatus {
     /// The tenant's namespaces, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacesStatus>,
+    /// The routes in the tenant's namespaces, counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<RoutesStatus>,
     /// Accepted, Ready, NamespacesReady, GatewayProgrammed, CertificatesReady.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
@@ -281,11 +335,33 @@ pub struct NamespacesStatus {
     pub failing: Vec<FailingItem>,
 }
 
+/// The routes in the tenant's namespaces, counted: HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and UDPRoute.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutesStatus {
+    /// How many the data plane has taken in their present generation.
+    #[schemars(range(min = 0))]
+    pub accepted: i32,
+    /// How many are wrong, or not served in full.
+    #[schemars(range(min = 0))]
+    pub rejected: i32,
+    /// How many are not served because the tenant is suspended. They are counted here only.
+    #[schemars(range(min = 0))]
+    pub suspended: i32,
+    /// How many the data plane has still to judge in their present generation.
+    #[schemars(range(min = 0))]
+    pub pending: i32,
+    /// At most 20 of the rejected ones, each named by kind, namespace and name, such as `HTTPRoute acme-prod/web`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub failing: Vec<FailingItem>,
+}
+
 /// Something that is not as it should be.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailingItem {
-    /// Its name.
-    #[schemars(length(max = 253))]
+    /// Its name. A route's is its kind, namespace and name.
+    #[schemars(length(max = 340))]
     pub name: String,
     /// Why, in one word.
     #[schemars(length(max = 64))]

@@ -1,10 +1,14 @@
 //! `octroi`: the operator, and the tools of those who run it. Also usable as `kubectl octroi`.
 
+mod cluster;
 mod crds;
 mod diff;
+mod hold;
 mod input;
 mod operator;
 mod render;
+mod screen;
+mod status;
 mod yaml;
 
 use std::process::ExitCode;
@@ -28,6 +32,12 @@ enum Command {
     Render(render::Args),
     /// Print what the operator would change in the cluster.
     Diff(diff::Args),
+    /// Print the state of a Tenant, on one screen.
+    Status(status::Args),
+    /// Take a Tenant out of service, or cordon it, whatever its spec says.
+    Suspend(hold::Suspend),
+    /// Take the hold off a Tenant.
+    Resume(hold::Resume),
     /// Print or write the CustomResourceDefinitions.
     Crds(crds::Args),
 }
@@ -49,6 +59,9 @@ async fn run() -> Result<ExitCode> {
         Command::Operator(args) => operator::run(args).await?,
         Command::Render(args) => render::run(&args)?,
         Command::Diff(args) => return diff::run(&args).await,
+        Command::Status(args) => status::run(&args).await?,
+        Command::Suspend(args) => hold::suspend(args).await?,
+        Command::Resume(args) => hold::resume(args).await?,
         Command::Crds(args) => crds::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

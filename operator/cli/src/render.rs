@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use k8s_openapi::jiff::Timestamp;
 use octroi_api::Tenant;
 use octroi_plan::class::ClassPlan;
 use octroi_plan::rejection::Rejection;
@@ -35,6 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut world = simulate::empty_world();
     input.add_to(&mut world);
+    world.now = Timestamp::now();
     for child in children(&input, &mut world)? {
         print!("---\n{}", yaml::print(&child.body)?);
     }

@@ -3,11 +3,16 @@
 use kube::Client;
 use kube::api::{Api, DynamicObject};
 use kube::discovery::ApiResource;
+use octroi_plan::kind::ApiPath;
 use octroi_plan::{ChildKey, ChildKind};
 
 /// How a kind is named towards the API server.
 pub fn resource(kind: ChildKind) -> ApiResource {
-    let api = kind.api();
+    resource_of(kind.api())
+}
+
+/// How what lives there is named towards the API server.
+pub fn resource_of(api: ApiPath) -> ApiResource {
     let api_version =
         if api.group.is_empty() { api.version.to_owned() } else { format!("{}/{}", api.group, api.version) };
     ApiResource {

@@ -5,7 +5,7 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use octroi_api::labels::FIELD_MANAGER;
 use octroi_plan::ChildKey;
-use octroi_plan::diff::{Action, Change};
+use octroi_plan::diff::{Action, Change, Precondition};
 use octroi_plan::kind::Stage;
 use octroi_plan::status::Failure;
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn step(change: &Change) -> (bool, Stage) {
 fn verb(action: &Action) -> &'static str {
     match action {
         Action::Create(_) => "create",
-        Action::Apply(_) | Action::Reclaim(_) | Action::Release(_) => "patch",
+        Action::Apply(_) | Action::Adopt(..) | Action::Reclaim(_) | Action::Release(_) => "patch",
         Action::Delete(_) => "delete",
     }
 }
@@ -97,6 +97,10 @@ async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
                 result => result.map(stored),
             }
         }
+        Action::Adopt(body, precondition) => {
+            let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
+            api.patch(name, &params, &Patch::Apply(&as_judged(body, precondition))).await.map(stored)
+        }
         Action::Reclaim(body) => reclaim(&api, name, body).await,
         Action::Release(patch) => api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(stored),
         Action::Delete(precondition) => {
@@ -112,11 +116,23 @@ async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
         (Err(kube::Error::Api(status)), Action::Delete(_) | Action::Release(_)) if status.code == 404 => {
             Ok(Outcome::Gone)
         }
-        (Err(kube::Error::Api(status)), Action::Delete(_) | Action::Create(_)) if status.code == 409 => {
+        (Err(kube::Error::Api(status)), Action::Delete(_) | Action::Create(_) | Action::Adopt(..))
+            if status.code == 409 =>
+        {
             Ok(Outcome::Overtaken)
         }
         (result, _) => result,
     }
+}
+
+/// The body, for the object that was judged and no other: the API server refuses it with 409 once that has changed.
+fn as_judged(body: &Value, precondition: &Precondition) -> Value {
+    let mut body = body.clone();
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("uid".into(), precondition.uid.clone().into());
+        metadata.insert("resourceVersion".into(), precondition.resource_version.clone().into());
+    }
+    body
 }
 
 /// Merges our body over what is there: lists hold again what is ours and nothing else. The next plan applies it, so that

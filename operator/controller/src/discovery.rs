@@ -11,12 +11,13 @@ use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use octroi_plan::ChildKind;
+use octroi_plan::routes::RouteKind;
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use crate::backoff::WatchBackoff;
 use crate::state::State;
-use crate::watch;
+use crate::{routes, watch};
 
 /// The name under which the list of CustomResourceDefinitions is waited for.
 pub const NAME: &str = "customresourcedefinitions";
@@ -24,7 +25,7 @@ pub const NAME: &str = "customresourcedefinitions";
 /// Watches CustomResourceDefinitions, and starts and stops the watches of their kinds.
 pub async fn run(client: Client, state: Arc<State>) {
     let mut running = Running { client: client.clone(), state, tasks: HashMap::new(), kinds: kinds() };
-    for kind in ChildKind::ALL.into_iter().filter(|k| k.crd_name().is_none()) {
+    for kind in Watched::all().filter(|kind| kind.crd_name().is_none()) {
         running.start(kind);
     }
     let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client);
@@ -40,29 +41,65 @@ pub async fn run(client: Client, state: Arc<State>) {
     }
 }
 
-fn kinds() -> BTreeMap<String, ChildKind> {
-    ChildKind::ALL.into_iter().filter_map(|kind| Some((kind.crd_name()?, kind))).collect()
+/// What a watch is for. One CustomResourceDefinition may serve two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Watched {
+    /// Objects that Octroi writes.
+    Children(ChildKind),
+    /// Routes that tenants write.
+    Routes(RouteKind),
+}
+
+impl Watched {
+    fn all() -> impl Iterator<Item = Self> {
+        ChildKind::ALL.into_iter().map(Self::Children).chain(RouteKind::ALL.into_iter().map(Self::Routes))
+    }
+
+    fn crd_name(self) -> Option<String> {
+        match self {
+            Self::Children(kind) => kind.crd_name(),
+            Self::Routes(kind) => Some(kind.crd_name()),
+        }
+    }
+
+    /// The name under which its first list is waited for.
+    fn name(self) -> String {
+        match self {
+            Self::Children(kind) => watch::name(kind),
+            Self::Routes(kind) => routes::name(kind),
+        }
+    }
+}
+
+fn kinds() -> BTreeMap<String, Vec<Watched>> {
+    let mut kinds = BTreeMap::<_, Vec<_>>::new();
+    for kind in Watched::all() {
+        if let Some(name) = kind.crd_name() {
+            kinds.entry(name).or_default().push(kind);
+        }
+    }
+    kinds
 }
 
 struct Running {
     client: Client,
     state: Arc<State>,
-    tasks: HashMap<ChildKind, AbortHandle>,
-    kinds: BTreeMap<String, ChildKind>,
+    tasks: HashMap<Watched, AbortHandle>,
+    kinds: BTreeMap<String, Vec<Watched>>,
 }
 
 impl Running {
-    fn handle(&mut self, event: Event<PartialObjectMeta<CustomResourceDefinition>>, listed: &mut Vec<ChildKind>) {
+    fn handle(&mut self, event: Event<PartialObjectMeta<CustomResourceDefinition>>, listed: &mut Vec<Watched>) {
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(crd) | Event::Apply(crd) => {
-                if let Some(&kind) = self.kinds.get(&crd.name_any()) {
+                for kind in self.kinds_of(&crd) {
                     listed.push(kind);
                     self.start(kind);
                 }
             }
             Event::Delete(crd) => {
-                if let Some(&kind) = self.kinds.get(&crd.name_any()) {
+                for kind in self.kinds_of(&crd) {
                     self.stop(kind);
                 }
             }
@@ -77,20 +114,35 @@ impl Running {
         }
     }
 
-    fn start(&mut self, kind: ChildKind) {
+    fn kinds_of(&self, crd: &PartialObjectMeta<CustomResourceDefinition>) -> Vec<Watched> {
+        self.kinds.get(&crd.name_any()).cloned().unwrap_or_default()
+    }
+
+    fn start(&mut self, kind: Watched) {
         if self.tasks.contains_key(&kind) {
             return;
         }
-        self.state.wait_for(watch::name(kind));
-        let task = tokio::spawn(watch::run(self.client.clone(), kind, Arc::clone(&self.state)));
+        self.state.wait_for(kind.name());
+        let (client, state) = (self.client.clone(), Arc::clone(&self.state));
+        let task = match kind {
+            Watched::Children(kind) => tokio::spawn(watch::run(client, kind, state)),
+            Watched::Routes(kind) => tokio::spawn(routes::run(client, kind, state)),
+        };
         self.tasks.insert(kind, task.abort_handle());
     }
 
-    fn stop(&mut self, kind: ChildKind) {
+    fn stop(&mut self, kind: Watched) {
         let Some(task) = self.tasks.remove(&kind) else { return };
         task.abort();
-        info!(kind = kind.api().plural, "its CustomResourceDefinition is gone");
-        self.state.listed(&watch::name(kind));
+        info!(kind = kind.name(), "its CustomResourceDefinition is gone");
+        match kind {
+            Watched::Children(kind) => self.forget(kind),
+            Watched::Routes(kind) => routes::forget(kind, &self.state),
+        }
+        self.state.listed(&kind.name());
+    }
+
+    fn forget(&self, kind: ChildKind) {
         self.state.world().apis.remove(&kind);
         let known = self.state.world().keys_of(kind);
         for key in known {

@@ -5,6 +5,7 @@
 //! there is no call but the lease and the watches. This crate must never decide what a Tenant is turned into.
 #![deny(missing_docs)]
 
+mod adoption;
 mod apis;
 mod apply;
 mod backoff;
@@ -17,6 +18,7 @@ mod metrics;
 mod observe;
 mod proxies;
 mod reconcile;
+mod routes;
 mod snapshot;
 mod state;
 mod triggers;
@@ -29,6 +31,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use adoption::inventories;
 pub use error::RunError;
 pub use snapshot::{read_object, read_world};
 

@@ -1,4 +1,4 @@
-//! `EnvoyProxy` and `ClientTrafficPolicy` of `gateway.envoyproxy.io/v1alpha1` (Envoy Gateway 1.9).
+//! `EnvoyProxy`, `ClientTrafficPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1` (Envoy Gateway 1.9).
 
 use std::collections::BTreeMap;
 
@@ -211,12 +211,21 @@ pub struct ClientTls {
     pub alpn_protocols: Vec<&'static str>,
 }
 
-/// Headers towards clients.
+/// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 pub struct Headers {
-    /// After everything else.
+    /// Of a request, before anything else.
+    pub early_request_headers: RemovedHeaders,
+    /// Of a response, after everything else.
     pub late_response_headers: HeaderSet,
+}
+
+/// Headers that are removed.
+#[derive(Serialize, Clone, Debug)]
+pub struct RemovedHeaders {
+    /// Their names.
+    pub remove: Vec<&'static str>,
 }
 
 /// Headers that are set.
@@ -224,4 +233,38 @@ pub struct Headers {
 pub struct HeaderSet {
     /// Replaces what is there.
     pub set: Vec<Header>,
+}
+
+/// What a route may refer to by an `ExtensionRef` filter.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpRouteFilterSpec {
+    /// An answer that the proxy gives by itself.
+    pub direct_response: DirectResponse,
+}
+
+impl Spec for HttpRouteFilterSpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "HTTPRouteFilter";
+}
+
+/// An answer that the proxy gives by itself.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectResponse {
+    /// HTTP status.
+    pub status_code: u16,
+    /// As in `Content-Type`.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: InlineBody,
+}
+
+/// A body that stands in the object itself. Envoy reads it as a format: `%%` is a percent sign.
+#[derive(Serialize, Clone, Debug)]
+pub struct InlineBody {
+    /// `Inline`.
+    pub r#type: &'static str,
+    /// The text.
+    pub inline: String,
 }

@@ -1,4 +1,4 @@
-//! `GatewayParameters` and `TrafficPolicy` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
+//! `GatewayParameters`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
 
 use std::collections::BTreeMap;
 
@@ -140,8 +140,17 @@ impl Spec for TrafficPolicySpec {
 /// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 pub struct HeaderModifiers {
+    /// On the way to the backend.
+    pub request: RemovedHeaders,
     /// On the way to the client.
     pub response: HeaderSet,
+}
+
+/// Headers that are removed.
+#[derive(Serialize, Clone, Debug)]
+pub struct RemovedHeaders {
+    /// Their names.
+    pub remove: Vec<&'static str>,
 }
 
 /// Headers that are set.
@@ -149,4 +158,18 @@ pub struct HeaderModifiers {
 pub struct HeaderSet {
     /// Replaces what is there.
     pub set: Vec<Header>,
+}
+
+/// An answer that the proxy gives by itself.
+#[derive(Serialize, Clone, Debug)]
+pub struct DirectResponseSpec {
+    /// HTTP status.
+    pub status: u16,
+    /// Body, at most 4096 bytes.
+    pub body: String,
+}
+
+impl Spec for DirectResponseSpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "DirectResponse";
 }

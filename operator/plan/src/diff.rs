@@ -10,6 +10,8 @@ use octroi_api::labels;
 use serde_json::{Map, Value};
 
 use crate::child::{Child, ChildKey, Owner};
+use crate::compile::{namespaces, suspension};
+use crate::facts::Facts;
 use crate::kind::{ChildKind, Creation};
 use crate::world::{Observed, World};
 
@@ -29,6 +31,8 @@ pub enum Action {
     Create(Value),
     /// Applied by server-side apply.
     Apply(Value),
+    /// Applied to a namespace that nobody owns, if it is still as it was judged.
+    Adopt(Value, Precondition),
     /// Merged over, so that lists hold again what is ours and nothing else; applied afterwards, like anything that changed
     /// hands.
     Reclaim(Value),
@@ -82,7 +86,7 @@ pub fn of(owner: &Owner, desired: &[Child], world: &World) -> Changes {
     let in_place = changes.missing.is_empty();
     for key in surplus {
         changes.leftover.insert(key.clone());
-        let may_go = (in_place && may_be_pruned(key, owner, world)) || key.kind == ChildKind::RoleBinding;
+        let may_go = (in_place && may_be_pruned(key, owner, world)) || key.kind.is_right();
         if let Some(action) =
             world.get(key).filter(|o| may_go && !o.deleting).map(|o| removal(key, o, RemovalOf::Child))
         {
@@ -118,7 +122,7 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
     }
     // Nothing is written into a namespace before it was seen to be the owner's: somebody else may make one of that name
     // at the same moment, and must not find our members let into it.
-    if is_going(key, world) || !world.is_at_home(key, owner) {
+    if is_going(key, world) || !world.is_at_home(key, owner) || lacks_role(key, world) {
         return None;
     }
     match (observed, key.kind.creation()) {
@@ -126,9 +130,16 @@ fn write(child: &Child, owner: &Owner, world: &World, changes: &mut Changes) -> 
         // before a second write is seen there. Applied afterwards, so that each field is Octroi's.
         (None, Creation::Lock | Creation::Exclusive) => Some(Action::Create(child.body.clone())),
         (Some(_), Creation::Lock) => None,
+        (Some(o), Creation::Exclusive) if o.owner.is_none() => Some(Action::Adopt(child.body.clone(), precondition(o))),
         (Some(o), _) if o.has_foreign_items => Some(Action::Reclaim(child.body.clone())),
         (_, Creation::Exclusive | Creation::Apply) => Some(Action::Apply(child.body.clone())),
     }
+}
+
+/// The API server takes a binding only when it knows the role already, by a watch of its own that is a moment behind.
+fn lacks_role(key: &ChildKey, world: &World) -> bool {
+    let role = ChildKey::new(ChildKind::ClusterRole, "", &key.name);
+    key.kind == ChildKind::ClusterRoleBinding && world.get(&role).is_none()
 }
 
 /// Whether the object or its namespace is being deleted: it is made again when it is gone.
@@ -141,11 +152,17 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
 }
 
-/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one. A
-/// namespace is released only when nothing of ours is left in it: what is in a foreign namespace is not found any more.
+/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one. The
+/// page of a suspension goes only when the data plane lets the tenant's own routes in again. A namespace is released only
+/// when nothing of ours is left in it: what is in a foreign namespace is not found any more.
 fn may_be_pruned(key: &ChildKey, owner: &Owner, world: &World) -> bool {
     match key.kind {
         ChildKind::DomainClaim => entry_is_settled(owner, world),
+        ChildKind::HttpRoute | ChildKind::HttpRouteFilter | ChildKind::DirectResponse
+            if key.name == suspension::NAME =>
+        {
+            entry_is_settled(owner, world)
+        }
         ChildKind::Namespace => world.owned_by(owner).all(|inner| inner.namespace != key.name),
         _ => true,
     }
@@ -154,7 +171,7 @@ fn may_be_pruned(key: &ChildKey, owner: &Owner, world: &World) -> bool {
 fn entry_is_settled(owner: &Owner, world: &World) -> bool {
     let mut entries = world.owned_by(owner).filter(|k| k.kind == ChildKind::ListenerSet);
     entries.all(|key| {
-        matches!(world.get(key).map(|o| &o.facts), Some(crate::facts::Facts::Entry { programmed, .. }) if programmed.is_settled())
+        matches!(world.get(key).map(|o| &o.facts), Some(Facts::Entry { programmed, .. }) if programmed.is_settled())
     })
 }
 
@@ -166,12 +183,24 @@ enum RemovalOf {
 
 fn removal(key: &ChildKey, observed: &Observed, removal: RemovalOf) -> Action {
     let is_tenants_own = key.kind == ChildKind::Namespace && !key.name.starts_with(labels::GATEWAY_NAMESPACE_PREFIX);
-    if is_tenants_own && removal == RemovalOf::Child {
-        let gone = object([labels::TENANT, labels::ROLE, labels::MANAGED_BY].map(|label| (label, Value::Null)));
-        let metadata = object([("labels", gone), ("annotations", object([(labels::TENANT, Value::Null)]))]);
-        return Action::Release(object([("metadata", metadata)]));
+    let is_adopted = observed.facts == Facts::Namespace { adopted: true };
+    if is_tenants_own && (removal == RemovalOf::Child || is_adopted) {
+        return Action::Release(release());
     }
-    Action::Delete(Precondition { uid: observed.uid.clone(), resource_version: observed.resource_version.clone() })
+    Action::Delete(precondition(observed))
+}
+
+fn release() -> Value {
+    let gone = |names: [&str; 4]| object(names.map(|name| (name, Value::Null)));
+    let metadata = object([
+        ("labels", gone(namespaces::RELEASED_LABELS)),
+        ("annotations", gone(namespaces::RELEASED_ANNOTATIONS)),
+    ]);
+    object([("metadata", metadata)])
+}
+
+fn precondition(observed: &Observed) -> Precondition {
+    Precondition { uid: observed.uid.clone(), resource_version: observed.resource_version.clone() }
 }
 
 /// Takes an owner's objects away, one stage after the other: the entry first, the claims on its hosts last.

@@ -82,12 +82,13 @@ pub fn has_foreign_items(object: &Value) -> bool {
     owned(object).as_ref().is_some_and(is_marked)
 }
 
-/// Stands in a projection for items of a keyed list that others own.
+/// Stands in a projection for items of a list that others own.
 const FOREIGN: &str = "(items that somebody else added)";
 
 fn project_list(items: &[Value], fields: &Map<String, Value>) -> Vec<Value> {
-    let keyed = fields.keys().filter(|key| key.starts_with("k:")).count();
-    let foreign = (keyed > 0 && items.len() > keyed).then(|| Value::from(FOREIGN));
+    // By key, or, in a set, by value.
+    let known = fields.keys().filter(|key| key.starts_with("k:") || key.starts_with("v:")).count();
+    let foreign = (known > 0 && items.len() > known).then(|| Value::from(FOREIGN));
     fields
         .iter()
         .filter_map(|(key, inner)| {
@@ -190,7 +191,7 @@ mod tests {
         });
         let spec = json!({
             "listeners": [{"name": "a", "port": 7}, {"name": "b", "port": 1}],
-            "set": ["x", "y", "z"],
+            "set": ["x", "y"],
             "atomic": [{"deep": [1, 2]}],
         });
         let wanted = json!({"listeners": [{"name": "a"}, {"name": "b", "port": 1}], "set": ["y", "x"], "atomic": [{"deep": [1, 2]}]});
@@ -204,6 +205,8 @@ mod tests {
         let added = observed(&json!({"listeners": [{"name": "a"}, {"name": "theirs"}]}), &fields);
         assert!(!has_foreign_items(&alone) && has_foreign_items(&added));
         assert_ne!(of_observed(&alone), of_observed(&added));
+        let set = |items: Value| observed(&json!({"set": items}), &json!({"f:set": {"v:\"x\"": {}}}));
+        assert!(!has_foreign_items(&set(json!(["x"]))) && has_foreign_items(&set(json!(["theirs", "x"]))));
     }
 
     #[test]

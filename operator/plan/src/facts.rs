@@ -1,5 +1,6 @@
 //! What is kept of an observed object beside its digest: the few facts that a plan or a status depends on.
 
+use octroi_api::labels;
 use serde_json::Value;
 
 /// Facts of an observed object.
@@ -8,6 +9,11 @@ pub enum Facts {
     /// Nothing but its presence counts.
     #[default]
     Presence,
+    /// A Namespace.
+    Namespace {
+        /// Whether it was there before its Tenant.
+        adopted: bool,
+    },
     /// A DomainClaim.
     Claim {
         /// The host.
@@ -70,6 +76,9 @@ impl Progress {
 pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
     use crate::ChildKind as K;
     match kind {
+        K::Namespace => Facts::Namespace {
+            adopted: object["metadata"]["annotations"].get(labels::ADOPTED).is_some_and(|v| v == "true"),
+        },
         K::DomainClaim => Facts::Claim { host: text(object, "/spec/host"), tenant: text(object, "/spec/tenant") },
         K::ResourceQuota => Facts::Quota { pending: pending_limit(object) },
         K::Gateway => Facts::Gateway {

@@ -6,6 +6,8 @@
 pub enum ChildKind {
     DomainClaim,
     Namespace,
+    ClusterRole,
+    ClusterRoleBinding,
     RoleBinding,
     ConfigMap,
     ResourceQuota,
@@ -16,6 +18,8 @@ pub enum ChildKind {
     EnvoyProxy,
     GatewayParameters,
     Gateway,
+    HttpRouteFilter,
+    DirectResponse,
     HttpRoute,
     ClientTrafficPolicy,
     TrafficPolicy,
@@ -59,11 +63,15 @@ pub enum Creation {
     Apply,
 }
 
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::DomainClaim,
         Self::Namespace,
+        Self::ClusterRole,
+        Self::ClusterRoleBinding,
         Self::RoleBinding,
         Self::ConfigMap,
         Self::ResourceQuota,
@@ -74,6 +82,8 @@ impl ChildKind {
         Self::EnvoyProxy,
         Self::GatewayParameters,
         Self::Gateway,
+        Self::HttpRouteFilter,
+        Self::DirectResponse,
         Self::HttpRoute,
         Self::ClientTrafficPolicy,
         Self::TrafficPolicy,
@@ -88,7 +98,9 @@ impl ChildKind {
         let (group, version, kind, plural) = match self {
             Self::DomainClaim => (octroi_api::GROUP, octroi_api::VERSION, "DomainClaim", "domainclaims"),
             Self::Namespace => ("", "v1", "Namespace", "namespaces"),
-            Self::RoleBinding => ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
+            Self::ClusterRole => (RBAC, "v1", "ClusterRole", "clusterroles"),
+            Self::ClusterRoleBinding => (RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
+            Self::RoleBinding => (RBAC, "v1", "RoleBinding", "rolebindings"),
             Self::ConfigMap => ("", "v1", "ConfigMap", "configmaps"),
             Self::ResourceQuota => ("", "v1", "ResourceQuota", "resourcequotas"),
             Self::LimitRange => ("", "v1", "LimitRange", "limitranges"),
@@ -98,6 +110,8 @@ impl ChildKind {
             Self::EnvoyProxy => (ENVOY, "v1alpha1", "EnvoyProxy", "envoyproxies"),
             Self::GatewayParameters => (KGATEWAY, "v1alpha1", "GatewayParameters", "gatewayparameters"),
             Self::Gateway => (GATEWAY, "v1", "Gateway", "gateways"),
+            Self::HttpRouteFilter => (ENVOY, "v1alpha1", "HTTPRouteFilter", "httproutefilters"),
+            Self::DirectResponse => (KGATEWAY, "v1alpha1", "DirectResponse", "directresponses"),
             Self::HttpRoute => (GATEWAY, "v1", "HTTPRoute", "httproutes"),
             Self::ClientTrafficPolicy => (ENVOY, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
             Self::TrafficPolicy => (KGATEWAY, "v1alpha1", "TrafficPolicy", "trafficpolicies"),
@@ -108,7 +122,7 @@ impl ChildKind {
 
     /// Whether it lives in a namespace.
     pub const fn namespaced(self) -> bool {
-        !matches!(self, Self::DomainClaim | Self::Namespace)
+        !matches!(self, Self::DomainClaim | Self::Namespace | Self::ClusterRole | Self::ClusterRoleBinding)
     }
 
     /// When it is written.
@@ -116,11 +130,20 @@ impl ChildKind {
         match self {
             Self::DomainClaim => Stage::Claims,
             Self::Namespace => Stage::Namespaces,
-            Self::RoleBinding | Self::ConfigMap | Self::ResourceQuota | Self::LimitRange | Self::NetworkPolicy => {
-                Stage::Rights
-            }
+            Self::ClusterRole
+            | Self::ClusterRoleBinding
+            | Self::RoleBinding
+            | Self::ConfigMap
+            | Self::ResourceQuota
+            | Self::LimitRange
+            | Self::NetworkPolicy => Stage::Rights,
             Self::Certificate | Self::ReferenceGrant => Stage::Certificates,
-            Self::EnvoyProxy | Self::GatewayParameters | Self::Gateway | Self::HttpRoute => Stage::Gateways,
+            Self::EnvoyProxy
+            | Self::GatewayParameters
+            | Self::Gateway
+            | Self::HttpRouteFilter
+            | Self::DirectResponse
+            | Self::HttpRoute => Stage::Gateways,
             Self::ClientTrafficPolicy | Self::TrafficPolicy => Stage::Policies,
             Self::ListenerSet => Stage::Entry,
         }
@@ -135,9 +158,14 @@ impl ChildKind {
         }
     }
 
+    /// Whether it lets somebody in: it goes at once when it is not wanted any more, whatever else is stuck.
+    pub const fn is_right(self) -> bool {
+        matches!(self, Self::RoleBinding | Self::ClusterRoleBinding)
+    }
+
     /// The CustomResourceDefinition it needs, when it is not part of Kubernetes.
     pub fn crd_name(self) -> Option<String> {
-        const BUILT_IN: [&str; 2] = ["networking.k8s.io", "rbac.authorization.k8s.io"];
+        const BUILT_IN: [&str; 2] = ["networking.k8s.io", RBAC];
         let api = self.api();
         let is_custom = api.group.contains('.') && !BUILT_IN.contains(&api.group);
         is_custom.then(|| format!("{}.{}", api.plural, api.group))
@@ -157,7 +185,8 @@ mod tests {
     fn only_kinds_outside_kubernetes_need_a_crd() {
         use ChildKind as K;
         let without: Vec<_> = K::ALL.into_iter().filter(|k| k.crd_name().is_none()).collect();
-        let built_in = [K::Namespace, K::RoleBinding, K::ConfigMap, K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
-        assert_eq!(without, built_in);
+        let rights = [K::Namespace, K::ClusterRole, K::ClusterRoleBinding, K::RoleBinding, K::ConfigMap];
+        let limits = [K::ResourceQuota, K::LimitRange, K::NetworkPolicy];
+        assert_eq!(without, [rights.as_slice(), limits.as_slice()].concat());
     }
 }

@@ -8,6 +8,7 @@
 //! variable, and must never wait; `octroi render` and `octroi diff` call exactly what the operator calls.
 #![deny(missing_docs)]
 
+pub mod adoption;
 pub mod child;
 pub mod class;
 pub mod compile;
@@ -19,10 +20,10 @@ pub mod plan;
 pub mod quantity;
 pub mod rejection;
 pub mod resolve;
+pub mod routes;
 pub mod simulate;
 pub mod status;
 pub mod tenant;
-
 pub mod world;
 
 pub use child::{Child, ChildKey, Owner};

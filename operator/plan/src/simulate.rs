@@ -12,8 +12,8 @@ use crate::{ChildKind, facts};
 pub fn carry_out(changes: &Changes, desired: &[Child], world: &mut World) {
     for change in &changes.writes {
         match &change.action {
-            Action::Create(body) | Action::Apply(body) | Action::Reclaim(body) => {
-                let applied = matches!(change.action, Action::Apply(_));
+            Action::Create(body) | Action::Apply(body) | Action::Adopt(body, _) | Action::Reclaim(body) => {
+                let applied = matches!(change.action, Action::Apply(_) | Action::Adopt(..));
                 let digest = desired.iter().find(|c| applied && c.key == change.key).map(|c| c.digest);
                 store(&change.key, body, digest, world);
             }

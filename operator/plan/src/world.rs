@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use k8s_openapi::jiff::Timestamp;
 use octroi_api::names::Hostname;
 use octroi_api::{GatewayMode, TenantClass, labels};
 
+use crate::adoption::Found;
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
 use crate::resolve::hosts::ClaimState;
+use crate::routes::Routes;
 
 /// An observed object, reduced to what plans need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,10 @@ pub struct TenantView {
 /// Everything that was observed.
 #[derive(Clone, Debug, Default)]
 pub struct World {
+    /// When it was looked at last: what ends at a given time has ended by then or not.
+    pub now: Timestamp,
+    /// What is in the namespaces that Tenants ask to adopt.
+    pub inventories: BTreeMap<String, Vec<Found>>,
     /// TenantClasses by name.
     pub classes: BTreeMap<String, TenantClass>,
     /// Tenants by name.
@@ -80,6 +87,8 @@ pub struct World {
     /// Gateways whose proxy has a pod that serves, where the data plane does not say so itself; see
     /// [`World::is_programmed`].
     pub serving_proxies: BTreeSet<GatewayRef>,
+    /// The routes that tenants wrote.
+    pub routes: Routes,
     objects: HashMap<ChildKey, Observed>,
     owned: HashMap<Owner, BTreeSet<ChildKey>>,
     placements: BTreeMap<String, GatewayRef>,
@@ -253,6 +262,12 @@ impl World {
         let is_over = |claimed: &str| Hostname::parse(claimed).is_ok_and(|claimed| claimed.overlaps(host));
         let mut foreign = self.claims.iter().filter(|(_, (_, owner))| owner != tenant);
         foreign.find(|(_, (claimed, _))| is_over(claimed)).map(|(key, _)| key.name.as_str())
+    }
+
+    /// The hosts that a tenant has claims on.
+    pub fn claimed_by(&self, tenant: &str) -> Vec<Hostname> {
+        let own = self.claims.values().filter(|(_, owner)| owner == tenant);
+        own.filter_map(|(host, _)| Hostname::parse(host).ok()).collect()
     }
 
     /// Whether somebody else has, or is about to have, a host that some request could match as well as this one.

@@ -60,10 +60,17 @@ fn spec() -> impl Strategy<Value = Value> {
     let class = select(vec![None, Some("standard"), Some("gold"), Some("sites")]);
     let role = select(vec![None, Some("Admin"), Some("Edit"), Some("View")]);
     let mode = select(vec![None, None, Some("Shared"), Some("Dedicated")]);
-    (namespaces, domains, class, role, mode).prop_map(|(namespaces, domains, class, role, mode)| {
+    let state = select(vec!["Active", "Active", "Cordoned", "Suspended"]);
+    let choices = (class, role, mode, state, any::<[bool; 2]>());
+    (namespaces, domains, choices).prop_map(|(namespaces, domains, (class, role, mode, state, [adopt, cross]))| {
         let mut member = json!({"kind": "Group", "name": "devs"});
         let named = |key: &str, all: Vec<&str>| all.into_iter().map(|text| json!({key: text})).collect::<Vec<_>>();
         let mut spec = json!({"namespaces": named("name", namespaces), "domains": named("host", domains)});
+        spec["state"] = state.into();
+        spec["crossNamespace"] = cross.into();
+        for namespace in spec["namespaces"].as_array_mut().into_iter().flatten() {
+            namespace["adopt"] = adopt.into();
+        }
         if let Some(role) = role {
             member["role"] = role.into();
         }
@@ -177,6 +184,27 @@ proptest! {
         prop_assert!(children.iter().all(is_well_formed));
     }
 
+    /// Where a tenant is, nobody else is: its objects lie in its own namespaces, or bear its name.
+    #[test]
+    fn no_object_lies_outside_the_tenants_own_names(specs in proptest::collection::vec(spec(), NAMES.len())) {
+        let mut cluster = Cluster::with(classes());
+        for (name, spec) in NAMES.iter().zip(&specs) {
+            cluster.apply(tenant(name, spec));
+        }
+        cluster.settle();
+        let mut seen = BTreeMap::new();
+        for name in NAMES {
+            let TenantPlan::Keep { resolved, desired, .. } = cluster.plan(name) else { continue };
+            let hosts: Vec<String> = resolved.hosts.iter().map(|h| h.host.object_name()).collect();
+            for child in desired {
+                prop_assert!(is_inside(&child.key, name, &resolved.namespaces, &hosts), "{}: {}", name, child.key);
+                prop_assert_eq!(&child.body["metadata"]["labels"][labels::TENANT], name, "{}", child.key);
+                let other = seen.insert(child.key.clone(), name);
+                prop_assert!(other.is_none(), "{} is {}'s and {:?}'s", child.key, name, other);
+            }
+        }
+    }
+
     /// One reconcile is enough, once others have done their part; then nothing is written, whatever is asked again.
     #[test]
     fn every_history_ends_in_rest(history in history()) {
@@ -256,7 +284,10 @@ proptest! {
         cluster.settle();
         prop_assert!(!cluster.tenants.contains_key("acme"));
         prop_assert!(cluster.owned_by("acme").is_empty(), "left: {:?}", cluster.owned_by("acme"));
-        let stages: Vec<_> = cluster.log[started..].iter().map(|change| change.key.kind.stage()).collect();
+        // The class gives its last shared Gateway up when the tenant is gone.
+        let is_of_class = |key: &ChildKey| key.namespace == labels::GATEWAYS_NAMESPACE && key.kind != ChildKind::ReferenceGrant;
+        let written = cluster.log[started..].iter().map(|change| &change.key).filter(|key| !is_of_class(key));
+        let stages: Vec<_> = written.map(|key| key.kind.stage()).collect();
         prop_assert!(stages.windows(2).all(|w| w[0] >= w[1]), "not backwards: {:?}", stages);
         for key in own {
             let stays = retain && !key.name.starts_with(labels::GATEWAY_NAMESPACE_PREFIX);
@@ -322,6 +353,19 @@ proptest! {
             prop_assert!(consents || after == before, "moved from {:?} to {:?} without consent", before, after);
             prop_assert!(cluster.objects.contains_key(&after.key()), "the entry's Gateway is gone");
         }
+    }
+}
+
+fn is_inside(key: &ChildKey, tenant: &str, namespaces: &[String], hosts: &[String]) -> bool {
+    let gateway = format!("gw-{tenant}");
+    let is_own = |namespace: &String| *namespace == gateway || namespaces.contains(namespace);
+    match key.kind {
+        ChildKind::Namespace => is_own(&key.name),
+        ChildKind::DomainClaim => hosts.contains(&key.name),
+        ChildKind::ClusterRole | ChildKind::ClusterRoleBinding => key.name == format!("octroi:tenant:{tenant}"),
+        // The grant to use the class's certificate lies beside it, and is named after who may.
+        ChildKind::ReferenceGrant if key.namespace == labels::GATEWAYS_NAMESPACE => key.name == gateway,
+        _ => is_own(&key.namespace),
     }
 }
 

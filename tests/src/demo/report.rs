@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::inventory::Kept;
+use super::isolation::Isolation;
 use super::split::Split;
 use super::tenant::Served;
 
@@ -15,6 +16,7 @@ pub struct Report {
     pub(super) written: (usize, usize),
     pub(super) kept: Kept,
     pub(super) split: Option<Split>,
+    pub(super) isolation: Option<Isolation>,
     pub(super) shell_line: String,
 }
 
@@ -41,8 +43,28 @@ impl fmt::Display for Report {
                 "As {tenant}'s developer:  90/10 split and header rewrite: {stable}/{canary} of {total} requests"
             )?;
         }
+        if let Some(isolation) = &self.isolation {
+            trespasses(isolation, f)?;
+        }
         self.next_steps(f)
     }
+}
+
+fn trespasses(seen: &Isolation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}'s developer is refused:", seen.tenant)?;
+    for (what, message) in &seen.refused {
+        writeln!(f, "  {what}: {message}")?;
+    }
+    writeln!(
+        f,
+        "With the operator stopped: {} of {} refused; {} answers {} of 100",
+        seen.refused_without_operator,
+        seen.refused.len(),
+        seen.neighbour,
+        seen.answered_without_operator
+    )?;
+    writeln!(f, "A mistake in {}: {}", seen.tenant, seen.mistake)?;
+    writeln!(f, "  beside it {} answers {} of 100", seen.neighbour, seen.answered_beside_mistake)
 }
 
 impl Report {

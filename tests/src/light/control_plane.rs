@@ -7,11 +7,17 @@ use super::pki::Pki;
 use super::process::Component;
 use crate::{Error, Result, script};
 
-/// What a cluster needs for namespaces, garbage collection, accounts, roles and quotas; nothing that runs pods.
-const CONTROLLERS: [&str; 7] = [
+/// What a cluster needs for namespaces, garbage collection, accounts, roles, quotas, Services and Deployments; nothing
+/// that runs pods.
+const CONTROLLERS: [&str; 12] = [
     "clusterrole-aggregation-controller",
+    "deployment-controller",
+    "endpoints-controller",
+    "endpointslice-controller",
+    "endpointslice-mirroring-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    "replicaset-controller",
     "resourcequota-controller",
     "root-ca-certificate-publisher-controller",
     "serviceaccount-controller",
@@ -117,6 +123,8 @@ impl Plan {
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--root-ca-file={}", ca.display()),
             format!("--controllers={}", CONTROLLERS.join(",")),
+            // As in a real cluster: each under its own name, which admission policies tell apart.
+            "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
             "--secure-port=0".to_owned(),
             "--kube-api-qps=500".to_owned(),

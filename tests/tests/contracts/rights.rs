@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_api::MemberRole;
 use octroi_plan::ChildKind;
+use octroi_plan::adoption::INSPECTED;
 use octroi_plan::compile::rights::{GATEWAY_VIEW_ROLE, cluster_role};
 use octroi_plan::kind::Creation;
+use octroi_plan::routes::RouteKind;
 use octroi_tests::manifest;
 use serde_json::Value;
 
@@ -14,7 +16,8 @@ pub type Rights = BTreeMap<(String, String, BTreeSet<String>), BTreeSet<String>>
 
 /// Beside the kinds that it writes: group, resource, verbs.
 const OTHERS: [(&str, &str, &[&str]); 8] = [
-    ("octroi.dev", "tenants", &["list", "patch", "watch"]),
+    // Whoever hands a right out must have it: members get and watch their own Tenant.
+    ("octroi.dev", "tenants", &["get", "list", "patch", "watch"]),
     ("octroi.dev", "tenantclasses", &["list", "patch", "watch"]),
     ("octroi.dev", "tenants/status", &["patch"]),
     ("octroi.dev", "tenantclasses/status", &["patch"]),
@@ -37,6 +40,12 @@ pub fn needed() -> Rights {
     }
     for (group, resource, verbs) in OTHERS {
         add(&mut rights, group, resource, &[], verbs);
+    }
+    for kind in RouteKind::ALL {
+        add(&mut rights, kind.api().group, kind.api().plural, &[], &["list", "watch"]);
+    }
+    for kind in INSPECTED {
+        add(&mut rights, kind.api.group, kind.api.plural, &[], &["list"]);
     }
     let roles = [MemberRole::Admin, MemberRole::Edit, MemberRole::View].map(cluster_role);
     let bound: Vec<&str> = roles.into_iter().chain([GATEWAY_VIEW_ROLE]).collect();

@@ -34,12 +34,28 @@ async fn one_owner(stage: &Stage, mode_of_b: &str) -> Result<()> {
     a.change(|spec| spec["domains"] = domains(&host)).await?;
     for (guest, code) in [(&a, CODES[0]), (&b, CODES[1])] {
         guest.deploy_all(&sample::echo(&guest.name)).await?;
-        guest.deploy(&sample::signed_route(&guest.name, "shop", &[host.clone(), guest.www()], code)).await?;
+        guest.deploy(&sample::signed_route(&guest.name, "shop", &[guest.www()], code)).await?;
         stage.probe.until_status(&guest.ask(&guest.www(), "/").await?, code, LIMIT).await?;
     }
+    serve(stage, &a, &host, CODES[0]).await?;
     answers_with_its_own_certificate(stage, &a, &host).await?;
+    a_route_for_it_is_refused(&b, &host).await;
+    // The listeners hold alone, too: B's route has the host before B does.
+    serve(stage, &b, &host, CODES[1]).await?;
     the_second_is_told_and_nothing_else(stage, &a, &mut b, &host).await?;
     moves(stage, &mut a, &b, &host).await
+}
+
+/// The platform writes a route for the host, past admission.
+async fn serve(stage: &Stage, guest: &Guest<'_>, host: &str, code: u16) -> Result<()> {
+    let route = sample::signed_route(&guest.name, "shop", &[host.to_owned(), guest.www()], code);
+    stage.past_the_guards().await?.apply(&route).await.map(drop)
+}
+
+async fn a_route_for_it_is_refused(guest: &Guest<'_>, host: &str) {
+    let route = sample::signed_route(&guest.name, "theft", &[host.to_owned()], CODES[1]);
+    let refused = guest.developer.apply(&route).await.expect_err("a route for another tenant's host");
+    assert!(refused.api_message().contains("is not a host of Tenant"), "{}", refused.api_message());
 }
 
 fn domains(host: &str) -> Value {

@@ -119,7 +119,11 @@ async fn keeps_hsts(stage: &Stage, guest: &Guest<'_>, policy: &str) -> Result<()
         rule("/remove", json!({"remove": [NAME]})),
         rule("/set", json!({"set": [{"name": NAME, "value": "max-age=0"}]})),
     ]);
-    guest.deploy(&sample::route_of(&guest.name, "hsts", std::slice::from_ref(&host), &rules)).await?;
+    let route = sample::route_of(&guest.name, "hsts", std::slice::from_ref(&host), &rules);
+    let refused = guest.developer.apply(&route).await.expect_err("a route that changes HSTS");
+    assert!(refused.api_message().contains("that header is the platform's"), "{}", refused.api_message());
+    // The data plane holds alone, too.
+    stage.past_the_guards().await?.apply(&route).await?;
     for path in ["/remove", "/set"] {
         let waited = stage.probe.until_status(&guest.ask(&host, path).await?, 200, LIMIT).await?;
         let header = seen(&waited.answer);

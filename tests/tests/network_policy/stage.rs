@@ -231,10 +231,13 @@ fn typed<T: DeserializeOwned>(object: &Value) -> T {
     serde_json::from_value(object.clone()).unwrap_or_else(|error| panic!("{object}: {error}"))
 }
 
+/// A pod: what the flows call it, its namespace, its labels.
+type PodRow<'a> = (&'static str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// The pods and addresses of the flows, by name.
 pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
     let (control_namespace, key, value) = plane.controller;
-    let pods: [(&str, &str, &[(&str, &str)]); 29] = [
+    let pods: [PodRow<'_>; 29] = [
         ("acme", "acme", &[("app", "web")]),
         ("acme-jobs", "acme-jobs", &[("app", "job")]),
         ("globex", "globex", &[("app", "web")]),
@@ -267,7 +270,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("shop-as-acme-proxy", "shop", &[(GATEWAY_NAME, "acme")]),
         ("shop-as-dns", "shop", &[("k8s-app", "kube-dns")]),
     ];
-    let pod = |(index, (name, namespace, labels)): (usize, (&'static str, &str, &[(&str, &str)]))| {
+    let pod = |(index, (name, namespace, labels)): (usize, PodRow<'_>)| {
         let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let address = IpAddr::from([10, 244, 0, u8::try_from(index).unwrap() + 1]);
         (name, End::Pod(Pod { namespace: namespace.into(), labels, address, named_ports: BTreeMap::new() }))

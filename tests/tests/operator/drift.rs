@@ -10,9 +10,10 @@ use octroi_tests::strict;
 use serde_json::{Value, json};
 
 use crate::world::{
-    CERTIFICATE, CLAIM, CLIENT_POLICY, CONFIG_MAP, ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS,
-    NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, TRAFFIC_POLICY, World, apply, class, delete,
-    has_kgateway, owned, patch, tenant, within,
+    CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE, ENTRY, ENVOY,
+    ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING,
+    ROUTE, ROUTE_FILTER, TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant,
+    within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -30,7 +31,10 @@ enum Damage {
 fn edit(kind: Kind) -> (&'static str, Value) {
     match kind {
         NAMESPACE => ("/metadata/labels/pod-security.kubernetes.io~1enforce", json!("privileged")),
-        ROLE_BINDING => ("/subjects/0/name", json!("intruders")),
+        ROLE_BINDING | CLUSTER_ROLE_BINDING => ("/subjects/0/name", json!("intruders")),
+        CLUSTER_ROLE => ("/rules/0/resourceNames/0", json!("somebody-else")),
+        ROUTE_FILTER => ("/spec/directResponse/statusCode", json!(200)),
+        DIRECT_RESPONSE => ("/spec/status", json!(200)),
         CONFIG_MAP => ("/data/hosts", json!("evil.example")),
         QUOTA => ("/spec/hard/pods", json!("5000")),
         LIMITS => ("/spec/limits/0/default/memory", json!("64Gi")),
@@ -88,14 +92,17 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
     of_class["spec"]["tls"]["certificate"] = json!("ClassWildcard");
     apply(client, &of_class).await;
     apply(client, &class(&plain, &format!("{plain}.test"), &json!({"gatewayClassName": plane}))).await;
-    let names = [format!("{short}-shared"), format!("{short}-own"), format!("{short}-star")];
+    let names = ["shared", "own", "star"].map(|what| format!("{short}-{what}"));
+    let suspended = format!("{short}-halt");
     apply(client, &tenant(&names[0], &plain, &json!({"domains": [{"host": format!("{short}.example")}]}))).await;
     let own = json!({"gateway": {"mode": "Dedicated", "replicas": {"min": 1, "max": 3}}});
     apply(client, &tenant(&names[1], &plain, &own)).await;
     apply(client, &tenant(&names[2], &wild, &json!({}))).await;
+    apply(client, &tenant(&suspended, &plain, &json!({"state": "Suspended"}))).await;
     world.ready(client, &[&names[0], &names[1], &names[2]]).await;
+    world.says(client, TENANT, &suspended, "Ready", "False", "Held").await;
 
-    let tenants = names.iter().map(|name| format!("octroi.dev/tenant={name}"));
+    let tenants = names.iter().chain([&suspended]).map(|name| format!("octroi.dev/tenant={name}"));
     let classes = [&plain, &wild].map(|name| format!("octroi.dev/class={name},!octroi.dev/tenant"));
     let mut subjects = BTreeMap::new();
     for (of_tenant, label) in tenants.map(|label| (true, label)).chain(classes.map(|label| (false, label))) {
@@ -202,11 +209,13 @@ fn title(subject: &Subject) -> String {
     format!("{} {}/{}", subject.kind.name, subject.object.namespace().unwrap_or_default(), subject.object.name_any())
 }
 
-/// Every Tenant and TenantClass is Ready again.
+/// Every Tenant and TenantClass is Ready again, or Held as it was.
 async fn settled(world: &World, client: &Client) {
     for kind in [crate::world::TENANT, crate::world::CLASS] {
         for object in kind.all(client).list(&kube::api::ListParams::default()).await.unwrap().items {
-            world.says(client, kind, &object.name_any(), "Ready", "True", "Ready").await;
+            let is_suspended = object.data["spec"]["state"] == "Suspended";
+            let (status, reason) = if is_suspended { ("False", "Held") } else { ("True", "Ready") };
+            world.says(client, kind, &object.name_any(), "Ready", status, reason).await;
         }
     }
 }

@@ -171,7 +171,7 @@ async fn first_route(client: &Client, name: &str) -> (Duration, Duration) {
             probe(client, name).await.unwrap_or_else(|error| panic!("after NamespacesReady: {error}"));
             assert!(CONFIG_MAP.within(client, name).get_opt("octroi-entry").await.unwrap().is_some());
             let window = refused.first().map(Instant::elapsed).zip(refused.last().map(Instant::elapsed));
-            return (first, window.map_or(Duration::ZERO, |(from, to)| from - to));
+            return (first, window.map_or(Duration::ZERO, |(from, to)| from.saturating_sub(to)));
         }
         assert!(there.elapsed() < crate::world::LIMIT, "{}", now.data["status"]);
     }

@@ -41,6 +41,11 @@ pub const CLASS: Kind = kind("octroi.dev", "v1alpha1", "TenantClass", "tenantcla
 pub const CLAIM: Kind = kind("octroi.dev", "v1alpha1", "DomainClaim", "domainclaims");
 pub const NAMESPACE: Kind = kind("", "v1", "Namespace", "namespaces");
 pub const ROLE_BINDING: Kind = kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+pub const CLUSTER_ROLE: Kind = kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles");
+pub const CLUSTER_ROLE_BINDING: Kind =
+    kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings");
+pub const ROUTE_FILTER: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "HTTPRouteFilter", "httproutefilters");
+pub const DIRECT_RESPONSE: Kind = kind("gateway.kgateway.dev", "v1alpha1", "DirectResponse", "directresponses");
 pub const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
 pub const QUOTA: Kind = kind("", "v1", "ResourceQuota", "resourcequotas");
 pub const LIMITS: Kind = kind("", "v1", "LimitRange", "limitranges");
@@ -51,6 +56,7 @@ pub const ENVOY_PROXY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyPr
 pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayParameters", "gatewayparameters");
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
@@ -60,9 +66,11 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 16] = [
+pub const CHILDREN: [Kind; 20] = [
     CLAIM,
     NAMESPACE,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
     ROLE_BINDING,
     CONFIG_MAP,
     QUOTA,
@@ -73,6 +81,8 @@ pub const CHILDREN: [Kind; 16] = [
     ENVOY_PROXY,
     PARAMETERS,
     GATEWAY,
+    ROUTE_FILTER,
+    DIRECT_RESPONSE,
     ROUTE,
     CLIENT_POLICY,
     TRAFFIC_POLICY,
@@ -229,11 +239,19 @@ fn overlay(onto: &mut Value, with: &Value) {
     }
 }
 
-/// Applies as a user does, by server-side apply.
+/// How long Kubernetes may take to count a kind for a quota after its CustomResourceDefinition came: it looks for new kinds
+/// every 30 seconds, and not when it is busy.
+const COUNTED_WITHIN: Duration = Duration::from_mins(3);
+
+/// Applies as a user does, by server-side apply; again while the kind is too new for a quota to count it.
 pub async fn apply(client: &Client, object: &Value) -> DynamicObject {
-    strict::apply(client, object, &PatchParams::apply("run-team").force().validation_strict())
-        .await
-        .unwrap_or_else(|error| panic!("{error}"))
+    let params = PatchParams::apply("run-team").force().validation_strict();
+    let applied =
+        within(COUNTED_WITHIN, "it is counted", async || match strict::apply(client, object, &params).await {
+            Err(error) if error.api_message().contains("status unknown for quota") => Err(error.to_string()),
+            other => Ok(other),
+        });
+    applied.await.unwrap_or_else(|late| panic!("{late}")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Lays a merge patch over an object, as somebody with `kubectl` does.

@@ -52,7 +52,7 @@ pub async fn converge<P>(
 fn stubborn(writes: &[Change], applied: &mut BTreeMap<(ChildKey, String), usize>) -> Option<Failure> {
     let mut bodies = writes.iter().filter_map(|write| match &write.action {
         Action::Apply(body) => Some((&write.key, body)),
-        Action::Create(_) | Action::Reclaim(_) | Action::Delete(_) | Action::Release(_) => None,
+        Action::Create(_) | Action::Adopt(..) | Action::Reclaim(_) | Action::Delete(_) | Action::Release(_) => None,
     });
     let (key, _) = bodies.find(|(key, body)| {
         let count = applied.entry(((*key).clone(), body.to_string())).or_default();

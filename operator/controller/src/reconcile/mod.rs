@@ -4,6 +4,7 @@
 mod class;
 mod converge;
 mod events;
+mod routes;
 mod sources;
 mod status;
 mod tenant;
@@ -39,6 +40,7 @@ pub struct Context {
     lease: Arc<Held>,
     backoff: Backoff,
     events: events::Events,
+    route_events: routes::RouteEvents,
 }
 
 /// Runs both controllers and all watches until `shutdown`, and finishes the reconciles that run then.
@@ -60,6 +62,7 @@ pub async fn run(
         lease,
         backoff: Backoff::default(),
         events: events::Events::new(client.clone(), &config.identity),
+        route_events: routes::RouteEvents::new(client.clone(), &config.identity),
     });
     let watches = [
         tokio::spawn(discovery::run(client.clone(), Arc::clone(&state))),

@@ -1,7 +1,7 @@
 //! One Tenant: finalizer, children, status, Event.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -11,17 +11,22 @@ use octroi_api::Tenant;
 use octroi_api::conditions::{ConditionType, reason_of};
 use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
+use octroi_plan::resolve::namespaces::candidates;
 use octroi_plan::resolve::placement::shard_index;
+use octroi_plan::routes::judge;
 use octroi_plan::status::{self, Failure};
 use octroi_plan::tenant::{TenantPlan, plan};
 use octroi_plan::world::{GatewayRef, Noticed, World};
 
 use super::converge::converge;
 use super::{Context, finish, status as status_write};
+use crate::adoption::inventories;
 use crate::error::ReconcileError;
 use crate::finalizer;
 
 const RESOURCE: &str = "tenants";
+/// How often a namespace that may not be adopted is looked at again.
+const ADOPTION_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Brings one Tenant to where it should be, as far as that goes now.
 ///
@@ -53,6 +58,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         Arc::new(stored)
     };
 
+    look_into_candidates(&tenant, context).await?;
     let (plan, failures) =
         converge(context, |world| plan_and_place(&tenant, world, context), TenantPlan::changes).await?;
     context.state.set_blocked(&name, is_blocked(&plan));
@@ -61,10 +67,36 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
         context.metrics.judged(RESOURCE, &tenant.name_any(), None);
+        context.route_events.forget(&name);
         return Ok(Action::await_change());
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
-    finish(RESOURCE, &name, &failures, context)
+    let action = finish(RESOURCE, &name, &failures, context)?;
+    Ok(look_again(&plan).map_or(action, Action::requeue))
+}
+
+/// Reads what is in the namespaces that are to be adopted. What was read for an earlier plan is forgotten.
+async fn look_into_candidates(tenant: &Tenant, context: &Context) -> Result<(), ReconcileError> {
+    let candidates = candidates(tenant, &context.state.world());
+    let read = inventories(&context.client, candidates)
+        .await
+        .map_err(|source| ReconcileError::Own { what: "the namespaces to adopt", source: Box::new(source) })?;
+    let mut world = context.state.world();
+    for namespace in &tenant.spec.namespaces {
+        world.inventories.remove(&namespace.name);
+    }
+    world.inventories.extend(read);
+    Ok(())
+}
+
+/// When time alone changes what is to be done: a hold ends, or somebody may have put right what kept a namespace from
+/// being adopted, which no watch tells.
+fn look_again(plan: &TenantPlan) -> Option<Duration> {
+    let TenantPlan::Keep { resolved, .. } = plan else { return None };
+    let adoption = (!resolved.unadopted.is_empty()).then_some(ADOPTION_INTERVAL);
+    let until = resolved.state.hold.as_ref().and_then(|hold| hold.until);
+    let ends = until.map(|until| Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default());
+    adoption.into_iter().chain(ends).min()
 }
 
 /// Plans, and keeps the place that the plan took, under one lock: two new tenants never take one last place.
@@ -72,6 +104,7 @@ fn plan_and_place(tenant: &Tenant, world: &mut World, context: &Context) -> Tena
     let name = tenant.name_any();
     let class = name_of(tenant, world).map(ToOwned::to_owned);
     note_class(&name, class.as_ref(), world, context);
+    world.now = Timestamp::now();
     let plan = plan(tenant, world);
     if let TenantPlan::Keep { resolved, .. } = &plan {
         let target = &resolved.placement.target;
@@ -117,7 +150,15 @@ async fn write_status(
     failures: &[Failure],
     context: &Context,
 ) -> Result<(), ReconcileError> {
-    let wanted = status::tenant::of(tenant, plan, &context.state.world(), failures, Timestamp::now());
+    let (wanted, judged) = {
+        let world = context.state.world();
+        let status = status::tenant::of(tenant, plan, &world, failures, Timestamp::now());
+        (status, judge::of_plan(tenant, plan, &world))
+    };
+    if let Some(judged) = judged.filter(|_| context.lease.is_current()) {
+        let before = tenant.status.as_ref().and_then(|s| s.routes.as_ref());
+        context.route_events.tell(&tenant.name_any(), before, &judged).await;
+    }
     let reason = wanted.as_ref().and_then(|w| reason_of(&w.conditions, ConditionType::Ready));
     context.metrics.judged(RESOURCE, &tenant.name_any(), reason);
     let Some(wanted) = wanted.filter(|w| tenant.status.as_ref() != Some(w)) else { return Ok(()) };

@@ -13,12 +13,12 @@ use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
-use crate::resolve::hosts::{ClaimState, ResolvedHost, SecretRef, class_wildcard_name};
+use crate::resolve::hosts::{ResolvedHost, SecretRef, class_wildcard_name};
 
 /// The Certificates of a Tenant and, for a ClassWildcard, the grant to use the class's.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let mut children = Vec::new();
-    let owned: Vec<&ResolvedHost> = tenant.hosts.iter().filter(|h| h.claim == ClaimState::Ours).collect();
+    let owned: Vec<&ResolvedHost> = tenant.owned_hosts().collect();
     let mut secrets: Vec<&SecretRef> = owned.iter().map(|h| &h.secret).collect();
     secrets.dedup();
     for secret in secrets {

@@ -1,5 +1,6 @@
-//! What every host of a tenant gets at the edge, attached to its entry, where no route takes it away: TLS settings and
-//! HSTS (a route's ResponseHeaderModifier removes or replaces it on neither data plane: the end-to-end suite tries).
+//! What every host of a tenant gets at the edge, attached to its entry, where no route takes it away: TLS settings, HSTS (a
+//! route's ResponseHeaderModifier removes or replaces it on neither data plane: the end-to-end suite tries), and no header
+//! from a client that only the platform may set.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ use crate::resolve::class::{DataPlane, ResolvedTls};
 
 /// What is offered by ALPN. Said explicitly: Envoy Gateway drops to HTTP/1.1 where certificates of one Gateway overlap.
 const ALPN: [&str; 2] = ["h2", "http/1.1"];
+
+/// Headers that only the platform may set: what a client sends of them reaches no backend.
+const PLATFORM_HEADERS: [&str; 1] = ["x-octroi-tenant"];
 
 /// The edge policy of a Tenant.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
@@ -36,12 +40,18 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
                     ciphers: tls.cipher_suites.clone(),
                     alpn_protocols: ALPN.to_vec(),
                 },
-                headers: eg::Headers { late_response_headers: eg::HeaderSet { set } },
+                headers: eg::Headers {
+                    early_request_headers: eg::RemovedHeaders { remove: PLATFORM_HEADERS.to_vec() },
+                    late_response_headers: eg::HeaderSet { set },
+                },
             };
             Child::new(key, &Object::new(metadata, spec))
         }
         DataPlane::Kgateway => {
-            let header_modifiers = kgw::HeaderModifiers { response: kgw::HeaderSet { set } };
+            let header_modifiers = kgw::HeaderModifiers {
+                request: kgw::RemovedHeaders { remove: PLATFORM_HEADERS.to_vec() },
+                response: kgw::HeaderSet { set },
+            };
             Child::new(key, &Object::new(metadata, kgw::TrafficPolicySpec { target_refs, header_modifiers }))
         }
     }]

@@ -5,10 +5,10 @@ use gateway_api::apis::standard::listenersets as ls;
 use octroi_api::names::TenantName;
 
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::edge;
+use crate::compile::{edge, grants};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
-use crate::resolve::hosts::{ClaimState, ResolvedHost};
+use crate::resolve::hosts::ResolvedHost;
 
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -19,8 +19,7 @@ pub fn key(name: &TenantName) -> ChildKey {
 
 /// The entry of a Tenant: a listener per host that it owns. A tenant that owns none yet has no entry.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Option<Child> {
-    let listeners: Vec<_> =
-        tenant.hosts.iter().filter(|h| h.claim == ClaimState::Ours).map(|h| listener(h, tenant)).collect();
+    let listeners: Vec<_> = tenant.owned_hosts().map(|h| listener(h, tenant)).collect();
     if listeners.is_empty() {
         return None;
     }
@@ -51,11 +50,8 @@ fn listener(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetList
             options: edge::listener_tls_options(tenant.class.data_plane, &tenant.class.tls),
         }),
         allowed_routes: Some(ls::ListenerSetListenersAllowedRoutes {
-            kinds: Some(["HTTPRoute", "GRPCRoute"].map(route_kind).to_vec()),
-            namespaces: Some(ls::ListenerSetListenersAllowedRoutesNamespaces {
-                from: Some(ls::ListenerSetListenersAllowedRoutesNamespacesFrom::Selector),
-                selector: Some(own_namespaces(tenant)),
-            }),
+            kinds: Some(grants::ROUTE_KINDS.map(route_kind).to_vec()),
+            namespaces: Some(allowed_namespaces(tenant)),
         }),
     }
 }
@@ -72,6 +68,20 @@ fn certificate_ref(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::Listener
 
 fn route_kind(kind: &str) -> ls::ListenerSetListenersAllowedRoutesKinds {
     ls::ListenerSetListenersAllowedRoutesKinds { group: Some(super::GATEWAY_API.into()), kind: kind.into() }
+}
+
+/// The tenant's own namespaces; while it is suspended, none but that of the entry, in which only the platform writes.
+fn allowed_namespaces(tenant: &ResolvedTenant) -> ls::ListenerSetListenersAllowedRoutesNamespaces {
+    if tenant.is_suspended() || tenant.namespaces.is_empty() {
+        return ls::ListenerSetListenersAllowedRoutesNamespaces {
+            from: Some(ls::ListenerSetListenersAllowedRoutesNamespacesFrom::Same),
+            selector: None,
+        };
+    }
+    ls::ListenerSetListenersAllowedRoutesNamespaces {
+        from: Some(ls::ListenerSetListenersAllowedRoutesNamespacesFrom::Selector),
+        selector: Some(own_namespaces(tenant)),
+    }
 }
 
 /// By name, which only the API server writes; a label could be written by whoever may label namespaces (EGTM-011).

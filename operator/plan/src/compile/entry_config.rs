@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
-use crate::resolve::hosts::{ClaimState, ResolvedHost};
 
 /// The name of the ConfigMap.
 pub const NAME: &str = "octroi-entry";
@@ -27,16 +26,12 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
 }
 
 fn data(tenant: &ResolvedTenant, namespace: &str) -> BTreeMap<String, String> {
-    let hosts = served(tenant).fold(String::new(), |text, h| text + h.host.as_str() + "\n");
+    let hosts = tenant.owned_hosts().fold(String::new(), |text, h| text + h.host.as_str() + "\n");
     BTreeMap::from([
         ("hosts".into(), hosts),
         ("parentRef.yaml".into(), yaml(&parent_ref(tenant))),
         ("route.yaml".into(), yaml(&sample_route(tenant, namespace))),
     ])
-}
-
-fn served(tenant: &ResolvedTenant) -> impl Iterator<Item = &ResolvedHost> {
-    tenant.hosts.iter().filter(|h| h.claim == ClaimState::Ours)
 }
 
 /// Serialising plain structs of text and numbers cannot fail.

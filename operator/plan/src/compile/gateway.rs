@@ -127,15 +127,19 @@ fn platform_routes(kind: &str) -> gw::GatewayListenersAllowedRoutes {
     }
 }
 
-fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
-    let key = ChildKey::new(ChildKind::HttpRoute, &gateway.namespace, &format!("{}-https", gateway.name));
-    let everything = route::HttpRouteRulesMatches {
+/// The match of every request, said in full so that no default of the API server is missing in what Octroi owns.
+pub fn everything() -> route::HttpRouteRulesMatches {
+    route::HttpRouteRulesMatches {
         path: Some(route::HttpRouteRulesMatchesPath {
             r#type: Some(route::HttpRouteRulesMatchesPathType::PathPrefix),
             value: Some("/".into()),
         }),
         ..route::HttpRouteRulesMatches::default()
-    };
+    }
+}
+
+fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
+    let key = ChildKey::new(ChildKind::HttpRoute, &gateway.namespace, &format!("{}-https", gateway.name));
     let to_https = route::HttpRouteRulesFilters {
         r#type: route::HttpRouteRulesFiltersType::RequestRedirect,
         request_redirect: Some(route::HttpRouteRulesFiltersRequestRedirect {
@@ -154,7 +158,7 @@ fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
             ..route::HttpRouteParentRefs::default()
         }]),
         rules: Some(vec![route::HttpRouteRules {
-            matches: Some(vec![everything]),
+            matches: Some(vec![everything()]),
             filters: Some(vec![to_https]),
             ..route::HttpRouteRules::default()
         }]),

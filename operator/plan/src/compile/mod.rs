@@ -7,17 +7,19 @@ pub mod edge;
 pub mod entry;
 pub mod entry_config;
 pub mod gateway;
+pub mod grants;
 pub mod limits;
 pub mod namespaces;
 pub mod network;
 pub mod proxy;
 pub mod rights;
+pub mod suspension;
 
 use crate::child::{Child, Metadata, Owner};
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
 
-const GATEWAY_API: &str = "gateway.networking.k8s.io";
+pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// Everything a Tenant is turned into, in the order of writes.
 pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
@@ -30,8 +32,10 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(limits::of_tenant(tenant, &metadata));
     children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
+    children.extend(grants::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));
+    children.extend(suspension::of_tenant(tenant, &metadata));
     children.extend(entry::of_tenant(tenant, &metadata));
     children.sort_by(|a, b| (a.key.kind.stage(), &a.key).cmp(&(b.key.kind.stage(), &b.key)));
     children

@@ -1,8 +1,9 @@
-//! RoleBindings of the members. The ClusterRoles they name come with the chart.
+//! Rights of the members: RoleBindings to ClusterRoles that come with the chart, and a ClusterRole for their own Tenant.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::rbac::v1::{RoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef, Subject};
+use octroi_api::names::TenantName;
 use octroi_api::{Member, MemberKind, MemberRole};
 
 use crate::child::{Child, ChildKey, Metadata};
@@ -34,9 +35,35 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
             children.push(binding(namespace, cluster_role(*role), subjects.clone(), metadata));
         }
     }
-    let everybody = tenant.members.iter().map(subject).collect();
-    children.push(binding(&tenant.name.gateway_namespace(), GATEWAY_VIEW_ROLE, everybody, metadata));
+    let everybody: Vec<Subject> = tenant.members.iter().map(subject).collect();
+    children.push(binding(&tenant.name.gateway_namespace(), GATEWAY_VIEW_ROLE, everybody.clone(), metadata));
+    children.extend(own_tenant(tenant, everybody, metadata));
     children
+}
+
+/// The name of the ClusterRole by which members see their own Tenant, and of its binding. No tenant can be named so that
+/// it is the name of another role.
+pub fn own_tenant_role(tenant: &TenantName) -> String {
+    format!("octroi:tenant:{tenant}")
+}
+
+/// Members read and watch their own Tenant, and find no other: `list` would show all of them.
+fn own_tenant(tenant: &ResolvedTenant, everybody: Vec<Subject>, metadata: &Metadata) -> [Child; 2] {
+    let name = own_tenant_role(&tenant.name);
+    let role_key = ChildKey::new(ChildKind::ClusterRole, "", &name);
+    let reading = PolicyRule {
+        api_groups: Some(vec![octroi_api::GROUP.into()]),
+        resources: Some(vec!["tenants".into()]),
+        resource_names: Some(vec![tenant.name.to_string()]),
+        verbs: vec!["get".into(), "watch".into()],
+        ..PolicyRule::default()
+    };
+    let role =
+        ClusterRole { metadata: metadata.of_child(&role_key), rules: Some(vec![reading]), aggregation_rule: None };
+    let binding_key = ChildKey::new(ChildKind::ClusterRoleBinding, "", &name);
+    let role_ref = RoleRef { api_group: Some(RBAC.into()), kind: "ClusterRole".into(), name };
+    let binding = ClusterRoleBinding { metadata: metadata.of_child(&binding_key), role_ref, subjects: Some(everybody) };
+    [Child::new(role_key, &role), Child::new(binding_key, &binding)]
 }
 
 fn binding(namespace: &str, role: &str, subjects: Vec<Subject>, metadata: &Metadata) -> Child {

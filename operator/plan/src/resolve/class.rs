@@ -8,6 +8,7 @@ use octroi_api::{
     Tenant, TenantClass, TlsVersion,
 };
 
+use crate::compile::suspension;
 use crate::rejection::Rejection;
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
@@ -60,6 +61,8 @@ pub struct ResolvedClass {
     pub tls: ResolvedTls,
     /// Pod Security Standard of the tenants' namespaces.
     pub pod_security: PodSecurity,
+    /// What every host of a Suspended tenant answers, in HTML.
+    pub suspended_page: String,
     /// How much the tenants' namespaces may hold.
     pub limits: ResolvedLimits,
     /// Whom the tenants' pods may reach.
@@ -172,6 +175,11 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),
         network: network::resolve(&namespaces.network_policy.unwrap_or_default()),
+        suspended_page: spec
+            .pages
+            .as_ref()
+            .and_then(|pages| pages.suspended.clone())
+            .unwrap_or_else(|| suspension::DEFAULT_PAGE.into()),
     })
 }
 

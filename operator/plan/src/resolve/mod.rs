@@ -4,19 +4,24 @@
 pub mod class;
 pub mod hosts;
 pub mod limits;
+pub mod namespaces;
 pub mod network;
 pub mod placement;
+pub mod state;
+
+use std::collections::BTreeSet;
 
 use octroi_api::conditions::Reason;
 use octroi_api::names::{Hostname, TenantName};
-use octroi_api::{CertificateScope, Member, NamespacePolicy, Replicas, Tenant};
+use octroi_api::{CertificateScope, Member, NamespacePolicy, Replicas, Tenant, TenantState};
 
-use crate::child::{ChildKey, Owner};
-use crate::kind::ChildKind;
+use crate::child::Owner;
 use crate::rejection::Rejection;
 use crate::resolve::class::ResolvedClass;
-use crate::resolve::hosts::ResolvedHost;
+use crate::resolve::hosts::{ClaimState, ResolvedHost};
+use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
+use crate::resolve::state::ResolvedState;
 use crate::world::World;
 
 /// A Tenant about which nothing is left to doubt.
@@ -28,8 +33,16 @@ pub struct ResolvedTenant {
     pub class: ResolvedClass,
     /// Who may work in it.
     pub members: Vec<Member>,
-    /// Its namespaces.
+    /// Its namespaces, as far as they may be had.
     pub namespaces: Vec<String>,
+    /// Those of them that were there before the Tenant.
+    pub adopted: BTreeSet<String>,
+    /// Namespaces that it asks to adopt and may not, yet.
+    pub unadopted: Vec<Unadopted>,
+    /// Whether a route in one namespace may name a Service in another.
+    pub cross_namespace: bool,
+    /// The state it is in.
+    pub state: ResolvedState,
     /// Its hosts, the class's own first.
     pub hosts: Vec<ResolvedHost>,
     /// Where its traffic enters.
@@ -45,6 +58,16 @@ impl ResolvedTenant {
     pub fn owner(&self) -> Owner {
         Owner::Tenant(self.name.as_str().into())
     }
+
+    /// The hosts that it owns.
+    pub fn owned_hosts(&self) -> impl Iterator<Item = &ResolvedHost> {
+        self.hosts.iter().filter(|h| h.claim == ClaimState::Ours)
+    }
+
+    /// Whether its hosts answer with the platform's page.
+    pub fn is_suspended(&self) -> bool {
+        self.state.state == TenantState::Suspended
+    }
 }
 
 /// Resolves a Tenant against what was observed.
@@ -57,9 +80,14 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         TenantName::parse(text).map_err(|e| vec![Rejection::new(Reason::Invalid, "metadata.name", e.to_string())])?;
     let class = class::of_tenant(tenant, world).map_err(|r| vec![r])?;
 
-    let mut rejections = Vec::new();
-    let namespaces = namespaces(tenant, &name, world, &mut rejections);
-    let hosts = hosts::resolve(tenant, &name, &class, world, &mut rejections);
+    let (mut rejections, mut of_hosts) = (Vec::new(), Vec::new());
+    let hosts = hosts::resolve(tenant, &name, &class, world, &mut of_hosts);
+    let namespaces = namespaces::resolve(tenant, &name, &hosts, world, &mut rejections);
+    rejections.append(&mut of_hosts);
+    let state = state::resolve(tenant, world.now).unwrap_or_else(|rejection| {
+        rejections.push(rejection);
+        ResolvedState::default()
+    });
     let placement = placement::resolve(tenant, &name, &class, world, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
@@ -68,43 +96,16 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         replicas: tenant.spec.gateway.as_ref().and_then(|g| g.replicas).unwrap_or(class.proxy.replicas),
         members: tenant.spec.members.clone(),
         namespace_policy: tenant.spec.deletion.and_then(|d| d.namespaces).unwrap_or_default(),
+        cross_namespace: tenant.spec.cross_namespace.unwrap_or(false),
         name,
         class,
-        namespaces,
+        namespaces: namespaces.held,
+        adopted: namespaces.adopted,
+        unadopted: namespaces.unadopted,
+        state,
         hosts,
         placement,
     })
-}
-
-fn namespaces(tenant: &Tenant, name: &TenantName, world: &World, rejections: &mut Vec<Rejection>) -> Vec<String> {
-    let mut wanted: Vec<(String, String)> = tenant
-        .spec
-        .namespaces
-        .iter()
-        .enumerate()
-        .map(|(i, ns)| (format!("spec.namespaces[{i}].name"), ns.name.clone()))
-        .collect();
-    if wanted.is_empty() {
-        wanted.push(("spec.namespaces".into(), name.as_str().into()));
-    }
-    for (field, namespace) in &wanted {
-        if let Err(error) = TenantName::parse(namespace) {
-            rejections.push(Rejection::new(Reason::Invalid, field, error.to_string()));
-        }
-        reject_taken(field, namespace, name, world, rejections);
-    }
-    reject_taken("metadata.name", &name.gateway_namespace(), name, world, rejections);
-    wanted.into_iter().map(|(_, namespace)| namespace).collect()
-}
-
-/// Of two Tenants that name one namespace, the first holder keeps it; one that belongs to nobody is not taken either.
-fn reject_taken(field: &str, namespace: &str, name: &TenantName, world: &World, rejections: &mut Vec<Rejection>) {
-    let Some(known) = world.get(&ChildKey::new(ChildKind::Namespace, "", namespace)) else { return };
-    if known.owner == Some(Owner::Tenant(name.as_str().into())) {
-        return;
-    }
-    let message = format!("namespace '{namespace}' exists already and is not this tenant's: choose another name");
-    rejections.push(Rejection::new(Reason::NamespaceTaken, field, message));
 }
 
 /// Which hosts the class itself gives to a tenant.

@@ -1,7 +1,7 @@
 //! Whether a tenant's hosts have their certificates and are served, and if not, why.
 
-use octroi_api::DomainStatus;
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
+use octroi_api::{DomainStatus, labels};
 
 use super::{bounded, fails, holds, obstacle_of};
 use crate::child::{Child, ChildKey};
@@ -15,7 +15,9 @@ use crate::world::World;
 /// The verdict on all certificates that a tenant's entry needs.
 pub fn certificates_ready(tenant: &ResolvedTenant, desired: &[Child], world: &World) -> Verdict {
     const KIND: ConditionType = ConditionType::CertificatesReady;
-    let of_class = desired.iter().any(|c| c.key.kind == ChildKind::ReferenceGrant);
+    let of_class = desired
+        .iter()
+        .any(|c| c.key.kind == ChildKind::ReferenceGrant && c.key.namespace == labels::GATEWAYS_NAMESPACE);
     let shared = tenant.hosts.first().filter(|_| of_class).map(certificate_key);
     let own = desired.iter().filter(|c| c.key.kind == ChildKind::Certificate).map(|c| c.key.clone());
     let needed: Vec<ChildKey> = own.chain(shared).collect();

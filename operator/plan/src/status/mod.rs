@@ -4,6 +4,7 @@
 pub mod class;
 mod gateway;
 mod hosts;
+pub mod routes;
 pub mod tenant;
 
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
@@ -21,6 +22,8 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Items of a kind that a status lists.
+const MAX_FAILING: usize = 20;
 /// Longest message of a condition here: enough to act on, and a bound for the store.
 const MAX_MESSAGE: usize = 1000;
 
@@ -32,7 +35,7 @@ fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Ver
     Verdict { kind, holds: false, reason, message: bounded(message.into()) }
 }
 
-fn bounded(mut message: String) -> String {
+pub(crate) fn bounded(mut message: String) -> String {
     if message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or_default();
         message.truncate(end);

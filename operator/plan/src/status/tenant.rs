@@ -3,9 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
-use octroi_api::{DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantStatus};
+use octroi_api::{
+    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantState, TenantStatus, labels,
+};
 
-use super::{Failure, bounded, fails, gateway, holds, hosts, obstacle};
+use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, obstacle, routes};
 use crate::child::{Child, ChildKey};
 use crate::compile::limits;
 use crate::diff::Changes;
@@ -13,10 +15,10 @@ use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
+use crate::resolve::namespaces::Unadopted;
+use crate::routes::judge;
 use crate::tenant::TenantPlan;
 use crate::world::World;
-
-const MAX_FAILING: usize = 20;
 
 /// The status of a Tenant after its plan was carried out as far as it went; `None` when there is nothing left to say it
 /// of.
@@ -36,6 +38,9 @@ pub fn of(
         TenantPlan::Keep { resolved, desired, changes } => kept(resolved, desired, changes, world, failures),
     };
     status.0.observed_generation = Some(generation);
+    if let Some(judged) = judge::of_plan(tenant, plan, world) {
+        status.0.routes = Some(routes::of(&judged));
+    }
     status.0.conditions = merge(stamp(status.1, &old.conditions, generation, now), &old.conditions);
     Some(status.0)
 }
@@ -79,7 +84,7 @@ fn kept(
         hosts::certificates_ready(tenant, desired, world),
         gateway::programmed(tenant, world),
     ];
-    let ready = ready(&verdicts, &domains, changes, failures);
+    let ready = held(tenant, ready(&verdicts, &domains, changes, failures));
     let serving = &tenant.placement.serving;
     let status = TenantStatus {
         class_name: Some(tenant.class.name.clone()),
@@ -114,6 +119,28 @@ fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, fail
     }
 }
 
+/// A Cordoned tenant is served as it is, so it stays Ready; a Suspended one is not.
+fn held(tenant: &ResolvedTenant, ready: Verdict) -> Verdict {
+    if !ready.holds || tenant.state.state == TenantState::Active {
+        return ready;
+    }
+    let (holds, effect) = match tenant.state.state {
+        TenantState::Suspended => (false, "every host answers 503 with the platform's page; nothing was deleted"),
+        _ => (true, "its routes are served as they are and take nothing new"),
+    };
+    let state = tenant.state.state.as_str();
+    let (by, next) = match &tenant.state.hold {
+        Some(hold) if hold.state == tenant.state.state => {
+            let reason = hold.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            (format!("{}{until}{reason}", labels::HOLD), format!("octroi resume {}", tenant.name))
+        }
+        _ => ("spec.state".to_owned(), "set spec.state: Active".to_owned()),
+    };
+    let message = bounded(format!("{state} by {by}: {effect}. To end it: {next}"));
+    Verdict { holds, reason: Reason::Held, message, ..ready }
+}
+
 fn namespaces(tenant: &ResolvedTenant, changes: &Changes, world: &World, failures: &[Failure]) -> NamespacesStatus {
     let failing: Vec<FailingItem> = tenant
         .namespaces
@@ -136,11 +163,23 @@ fn namespaces(tenant: &ResolvedTenant, changes: &Changes, world: &World, failure
         })
         .collect();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let ready = tenant.namespaces.len() - failing.len();
+    let unadopted = tenant.unadopted.iter().map(unadopted);
     NamespacesStatus {
-        desired: count(tenant.namespaces.len()),
-        ready: count(tenant.namespaces.len() - failing.len()),
-        failing: failing.into_iter().take(MAX_FAILING).collect(),
+        desired: count(tenant.namespaces.len() + tenant.unadopted.len()),
+        ready: count(ready),
+        failing: unadopted.chain(failing).take(MAX_FAILING).collect(),
     }
+}
+
+fn unadopted(namespace: &Unadopted) -> FailingItem {
+    let (reason, message) = match &namespace.objections {
+        None => (Reason::Progressing, "what is in it is being looked at".to_owned()),
+        Some(objections) => {
+            (Reason::AdoptionRefused, format!("adoption waits until this is put right: {}", objections.join("; ")))
+        }
+    };
+    FailingItem { name: namespace.name.clone(), reason: reason.as_str().into(), message: bounded(message) }
 }
 
 /// What of a namespace's quota does not hold yet.

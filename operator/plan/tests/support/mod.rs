@@ -11,8 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::{Tenant, TenantClass, labels};
 use octroi_plan::class::{self, ClassPlan};
-use octroi_plan::diff::{Action, Change};
+use octroi_plan::diff::{Action, Change, Precondition};
 use octroi_plan::resolve::class::name_of;
+use octroi_plan::resolve::namespaces::candidates;
 use octroi_plan::tenant::{self, TenantPlan};
 use octroi_plan::world::{GatewayClassView, GatewayRef, Observed, TenantView, World};
 use octroi_plan::{ChildKey, ChildKind, Owner, digest, facts, simulate};
@@ -111,9 +112,12 @@ impl Cluster {
         }
     }
 
-    /// What the operator would do about a Tenant now.
+    /// What the operator would do about a Tenant now. Nothing that breaks a rule is in the namespaces it asks to adopt.
     pub fn plan(&mut self, name: &str) -> TenantPlan {
         let tenant = self.tenants[name].clone();
+        for candidate in candidates(&tenant, &self.world) {
+            self.world.inventories.entry(candidate).or_default();
+        }
         let class = name_of(&tenant, &self.world).map(ToOwned::to_owned);
         if let Some(view) = self.world.tenants.get_mut(name) {
             view.class = class;
@@ -215,13 +219,12 @@ impl Cluster {
                 // Somebody else was quicker.
                 Action::Create(_) if self.objects.contains_key(&change.key) => continue,
                 Action::Create(body) => self.create(&change.key, body.clone(), None),
-                Action::Apply(body) | Action::Reclaim(body) => self.applied(&change.key, body),
+                Action::Adopt(_, precondition) if !self.is_meant(&change.key, precondition) => continue,
+                Action::Apply(body) | Action::Adopt(body, _) | Action::Reclaim(body) => {
+                    self.applied(&change.key, body);
+                }
                 Action::Delete(precondition) => {
-                    let object = self.objects.get(&change.key);
-                    let meant = |o: &&Object| {
-                        o.uid == precondition.uid && o.version.to_string() == precondition.resource_version
-                    };
-                    assert!(object.as_ref().is_some_and(meant), "a stale deletion of {}", change.key);
+                    assert!(self.is_meant(&change.key, precondition), "a stale deletion of {}", change.key);
                     self.objects.remove(&change.key);
                     self.world.forget(&change.key, None);
                 }
@@ -229,6 +232,11 @@ impl Cluster {
             }
             self.log.push(change.clone());
         }
+    }
+
+    fn is_meant(&self, key: &ChildKey, precondition: &Precondition) -> bool {
+        let object = self.objects.get(key);
+        object.is_some_and(|o| o.uid == precondition.uid && o.version.to_string() == precondition.resource_version)
     }
 
     fn applied(&mut self, key: &ChildKey, body: &Value) {
