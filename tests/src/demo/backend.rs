@@ -11,7 +11,7 @@ const WEIGHTS: [u32; 2] = [90, 10];
 /// What the canary route serves.
 pub const CANARY_PATH: &str = "/canary";
 /// The header that the canary route sets; the backend shows what it got.
-pub const HEADER: &str = "X-Octroi-Demo";
+pub const HEADER: &str = "X-Demo-Tenant";
 
 /// Everything of one tenant, in the order of applying.
 pub fn objects(namespace: &str, host: &str) -> Vec<Value> {
