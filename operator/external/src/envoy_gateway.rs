@@ -256,6 +256,8 @@ pub struct DirectResponse {
     pub status_code: u16,
     /// As in `Content-Type`.
     pub content_type: &'static str,
+    /// Other headers: a route's ResponseHeaderModifier does not reach an answer of the proxy's own.
+    pub header: HeaderSet,
     /// Body.
     pub body: InlineBody,
 }

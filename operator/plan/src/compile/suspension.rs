@@ -4,9 +4,9 @@
 //! requests would answer only where a route exists, and a catch-all route beside the tenant's own loses to an exact host.
 
 use gateway_api::apis::standard::httproutes as route;
-use octroi_external::Object;
-use octroi_external::envoy_gateway::{DirectResponse, HttpRouteFilterSpec, InlineBody};
+use octroi_external::envoy_gateway::{DirectResponse, HeaderSet, HttpRouteFilterSpec, InlineBody};
 use octroi_external::kgateway::DirectResponseSpec;
+use octroi_external::{Header, Object};
 
 use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
@@ -17,6 +17,9 @@ use crate::resolve::class::DataPlane;
 pub const NAME: &str = "octroi-suspended";
 const UNAVAILABLE: u16 = 503;
 const HTML: &str = "text/html; charset=utf-8";
+/// No cache may keep the page beyond the suspension.
+const CACHE_CONTROL: &str = "Cache-Control";
+const NO_STORE: &str = "no-store";
 
 /// The page of a class that has none of its own.
 pub const DEFAULT_PAGE: &str = include_str!("suspended.html");
@@ -44,7 +47,8 @@ fn answer(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
             let key = key(ChildKind::HttpRouteFilter);
             // Envoy reads this body as a format.
             let body = InlineBody { r#type: "Inline", inline: page.replace('%', "%%") };
-            let direct_response = DirectResponse { status_code: UNAVAILABLE, content_type: HTML, body };
+            let header = HeaderSet { set: vec![Header { name: CACHE_CONTROL.into(), value: NO_STORE.into() }] };
+            let direct_response = DirectResponse { status_code: UNAVAILABLE, content_type: HTML, header, body };
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), HttpRouteFilterSpec { direct_response }))
         }
         DataPlane::Kgateway => {
@@ -76,7 +80,7 @@ fn everything(tenant: &ResolvedTenant, answer: ChildKind, metadata: &Metadata) -
         }]),
         rules: Some(vec![route::HttpRouteRules {
             matches: Some(vec![super::gateway::everything()]),
-            filters: Some(vec![refer, headers()]),
+            filters: Some(std::iter::once(refer).chain(headers(answer)).collect()),
             ..route::HttpRouteRules::default()
         }]),
         ..route::HttpRouteSpec::default()
@@ -84,18 +88,21 @@ fn everything(tenant: &ResolvedTenant, answer: ChildKind, metadata: &Metadata) -
     Child::new(key.clone(), &route::HttpRoute { metadata: metadata.of_child(&key), spec, status: None })
 }
 
-/// No cache may keep the page beyond the suspension. kgateway's answer has no place for its content type.
-fn headers() -> route::HttpRouteRulesFilters {
+/// kgateway's answer has no place for headers; a modifier of the route reaches it there.
+fn headers(answer: ChildKind) -> Option<route::HttpRouteRulesFilters> {
+    if answer != ChildKind::DirectResponse {
+        return None;
+    }
     let header = |name: &str, value: &str| route::HttpRouteRulesFiltersResponseHeaderModifierSet {
         name: name.into(),
         value: value.into(),
     };
-    route::HttpRouteRulesFilters {
+    Some(route::HttpRouteRulesFilters {
         r#type: route::HttpRouteRulesFiltersType::ResponseHeaderModifier,
         response_header_modifier: Some(route::HttpRouteRulesFiltersResponseHeaderModifier {
-            set: Some(vec![header("Cache-Control", "no-store"), header("Content-Type", HTML)]),
+            set: Some(vec![header(CACHE_CONTROL, NO_STORE), header("Content-Type", HTML)]),
             ..route::HttpRouteRulesFiltersResponseHeaderModifier::default()
         }),
         ..route::HttpRouteRulesFilters::default()
-    }
+    })
 }
