@@ -150,14 +150,19 @@ expression over the key k, and removed. */ -}}
 ({{ . }}.size() <= 3 ? {{ . }}.join(', ') : {{ . }}.slice(0, 3).join(', ') + ' and %d more'.format([{{ . }}.size() - 3]))
 {{- end -}}
 
-{{- /* Whether the key k of a label or annotation steers a data plane or a controller: its prefix is one of these, or below
-one. An expression of literals only is compiled once. */ -}}
+{{- /* Prefixes of labels and annotations that steer a data plane or a controller. */ -}}
+{{- define "octroi.steeringPrefixes" -}}
+octroi.dev kgateway.dev agentgateway.dev solo.io gateway.envoyproxy.io gateway.networking.k8s.io gateway.networking.x-k8s.io external-dns.alpha.kubernetes.io externaldns.k8s.io cert-manager.io ingress.kubernetes.io service.beta.kubernetes.io metallb.io metallb.universe.tf kube-vip.io tailscale.com
+{{- end -}}
+
+{{- /* Whether the key k has one of these prefixes, or one below. */ -}}
 {{- define "octroi.cel.steers" -}}
-{{- $prefixes := list "octroi.dev" "kgateway.dev" "agentgateway.dev" "solo.io" "gateway.envoyproxy.io"
-  "gateway.networking.k8s.io" "gateway.networking.x-k8s.io" "external-dns.alpha.kubernetes.io" "externaldns.k8s.io"
-  "cert-manager.io" "ingress.kubernetes.io" "service.beta.kubernetes.io" "metallb.io" "metallb.universe.tf"
-  "kube-vip.io" "tailscale.com" -}}
-k.matches('^([^/]*[.])?({{ join "|" $prefixes | replace "." "[.]" }})/')
+k.matches('^([^/]*[.])?({{ include "octroi.steeringPrefixes" . | replace " " "|" | replace "." "[.]" }})/')
+{{- end -}}
+
+{{- /* Whether it may have. */ -}}
+{{- define "octroi.cel.maySteer" -}}
+({{ range $i, $prefix := splitList " " (include "octroi.steeringPrefixes" .) }}{{ if $i }} || {{ end }}k.contains('{{ $prefix }}/'){{ end }})
 {{- end -}}
 
 {{- /* Whether the key k on a Namespace says whose it is, or, on a tenant's, what may run in it and what watches it. */ -}}
@@ -189,4 +194,43 @@ laxer. No regular expression, since each call compiles it. */ -}}
 {{- define "octroi.cel.isOwnHost" -}}
 h in variables.owned || h.indexOf('.') > 0 && !h.startsWith('*') && h == h.lowerAscii() && !h.contains(':')
           && ('*' + h.substring(h.indexOf('.'))) in variables.owned
+{{- end -}}
+
+{{- /* Whether a reference, by its name in the expression, is other than a Service of the route's own namespace. */ -}}
+{{- define "octroi.cel.isElsewhere" -}}
+{{ . }}.?kind.orValue('Service') != 'Service' || {{ . }}.?group.orValue('') != '' || {{ . }}.?namespace.orValue(request.namespace) != request.namespace
+{{- end -}}
+
+{{- /* Whether a rule or a backendRef has a filter that mirrors to such a reference. */ -}}
+{{- define "octroi.cel.mirrorsElsewhere" -}}
+has({{ . }}.filters) && {{ . }}.filters.exists(f, has(f.requestMirror) && has(f.requestMirror.backendRef)
+            && ({{ include "octroi.cel.isElsewhere" "f.requestMirror.backendRef" }}))
+{{- end -}}
+
+{{- /* The types of filters that a tenant's routes may have. */ -}}
+{{- define "octroi.cel.filterTypes" -}}
+(request.kind.kind == 'HTTPRoute' ? ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror', 'RequestRedirect', 'URLRewrite', 'CORS'] : ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror'])
+{{- end -}}
+
+{{- /* Whether a header names the client or the platform, or is hop-by-hop, by which a message is cut in two. */ -}}
+{{- define "octroi.cel.isPlatformHeader" -}}
+[{{ . }}.lowerAscii()].exists(n, n.startsWith('x-forwarded-') || n.startsWith('x-envoy-') || n.startsWith('x-octroi-')
+              || n.startsWith(':') || n in ['forwarded', 'host', 'strict-transport-security', 'connection', 'content-length',
+                'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
+{{- end -}}
+
+{{- /* Whether Envoy reads a command in a header's value, between two %: an environment variable or a file of the proxy, for
+one. %% is a per cent sign. */ -}}
+{{- define "octroi.cel.isCommand" -}}
+({{ . }}.contains('%') && {{ . }}.replace('%%', '').contains('%'))
+{{- end -}}
+
+{{- /* Whether a rule or a backendRef has a filter that is not for tenants. Both kinds of modifier are looked at, whatever
+the filter's type says. */ -}}
+{{- define "octroi.cel.hasWrongFilter" -}}
+has({{ . }}.filters) && {{ . }}.filters.exists(f, !(f.type in {{ include "octroi.cel.filterTypes" . }})
+            || [f.?requestHeaderModifier, f.?responseHeaderModifier].exists(m, m.hasValue() && (
+              m.value().?set.orValue([]).exists(h, {{ include "octroi.cel.isPlatformHeader" "h.name" }} || {{ include "octroi.cel.isCommand" "h.value" }})
+              || m.value().?add.orValue([]).exists(h, {{ include "octroi.cel.isPlatformHeader" "h.name" }} || {{ include "octroi.cel.isCommand" "h.value" }})
+              || m.value().?remove.orValue([]).exists(h, {{ include "octroi.cel.isPlatformHeader" "h" }}))))
 {{- end -}}
