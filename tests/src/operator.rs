@@ -215,6 +215,11 @@ pub async fn binary() -> Result<PathBuf> {
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "-p", "octroi", "--message-format=json"]).current_dir(script::repository());
+    // What cargo told this process of its own package would be news to build scripts, which then run again, each time.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")) {
+        cargo.env_remove(name);
+    }
+    cargo.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
     let messages = script::output(cargo).await?;
     let executable = |line: &str| {
         let message: Value = serde_json::from_str(line).ok()?;

@@ -1,6 +1,6 @@
 //! Plays the controllers that a light lab has not: it judges Gateways, ListenerSets and Certificates as an honest data
 //! plane and cert-manager would. Only what exists, only for the generation it saw, an entry only while its Gateway serves.
-//! For a Gateway of kgateway it keeps the proxy's Deployment too. A test can have it hold back, or fail.
+//! For a Gateway of kgateway it keeps the proxy's Deployment too, whose pods it calls ready in the kubelet's place. A test can have it hold back, or fail.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,18 +35,20 @@ pub enum Part {
     Gateway,
     ListenerSet,
     Certificate,
+    Pod,
     /// The proxy of a Gateway of kgateway, by the Gateway's name.
     Proxy,
 }
 
 impl Part {
-    const WATCHED: [Self; 3] = [Self::Gateway, Self::ListenerSet, Self::Certificate];
+    const WATCHED: [Self; 4] = [Self::Gateway, Self::ListenerSet, Self::Certificate, Self::Pod];
 
     fn resource(self) -> ApiResource {
         let (group, kind, plural) = match self {
             Self::Gateway => ("gateway.networking.k8s.io", "Gateway", "gateways"),
             Self::ListenerSet => ("gateway.networking.k8s.io", "ListenerSet", "listenersets"),
             Self::Certificate => ("cert-manager.io", "Certificate", "certificates"),
+            Self::Pod => ("", "Pod", "pods"),
             Self::Proxy => ("apps", "Deployment", "deployments"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural)
@@ -171,23 +173,26 @@ async fn keep_proxies(client: &Client, shared: &Shared, seen: &Seen, proxies: &m
         }
         let params = PatchParams::apply("player").force();
         let proxy = Patch::Apply(proxy(&key.1));
-        let made = api(&key.0).patch(&key.1, &params, &proxy).await;
-        if made.is_ok() && api(&key.0).patch_status(&key.1, &params, &proxy).await.is_ok() {
+        if api(&key.0).patch(&key.1, &params, &proxy).await.is_ok() {
             proxies.insert(key, uid);
         }
     }
 }
 
-/// The Deployment of a proxy, one pod of it available.
+/// The Deployment of a proxy.
 fn proxy(gateway: &str) -> Value {
     let labels = json!({"gateway.networking.k8s.io/gateway-name": gateway});
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": gateway, "labels": labels},
         "spec": {
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "proxy", "image": "proxy"}]}},
+            "template": {"metadata": {"labels": labels}, "spec": {
+                "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+                "containers": [{"name": "proxy", "image": "proxy", "securityContext": {
+                    "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+                }}],
+            }},
         },
-        "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1},
     })
 }
 
@@ -248,6 +253,9 @@ fn verdict(part: Part, object: &DynamicObject, order: &Order, seen: &Seen) -> Op
             "conditions": [good("Accepted"), good("Programmed")],
             "addresses": [{"type": "IPAddress", "value": ADDRESS}],
         })),
+        (Part::Pod, _) => Some(json!({"phase": "Running", "conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": SINCE},
+        ]})),
         (Part::Certificate, Order::Serve) => Some(json!({"conditions": [good("Ready")]})),
         (Part::Certificate, Order::Fail(why)) => Some(json!({"conditions": [
             condition("Ready", "False", "DoesNotExist", "Issuing certificate as Secret does not exist"),

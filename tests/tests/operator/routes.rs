@@ -274,6 +274,7 @@ async fn a_kind_of_route_may_come_and_go_and_a_restart_repeats_nothing() {
     })
     .await;
     install(&client, &[Project::GatewayApi]).await;
+    world.lab.discover_kinds().unwrap();
     let again = apply(&client, &route(TCP_ROUTE, "kinds-a", "db", &json!({}))).await;
     judge(&client, TCP_ROUTE, "kinds-a", "db", &refused, NOON).await;
     counts(&world, &client, "kinds-a", [0, 2, 0, 0]).await;

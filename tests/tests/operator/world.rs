@@ -139,6 +139,7 @@ impl World {
         let lab = LightLab::start().await.unwrap();
         let client = lab.client().unwrap();
         install(&client, &Project::ALL).await;
+        lab.discover_kinds().unwrap();
         operator::install_rights(&lab, Rights::All).await.unwrap();
         gateway_class(&client, ENVOY).await;
         gateway_class(&client, KGATEWAY).await;
