@@ -43,14 +43,14 @@ unit() {
 
 light() {
     stage "light lab: build" lab/lab.sh build kubernetes etcd helm gateway-api cert-manager envoy-gateway route-manifests
-    stage "light lab: tests" cargo test --locked -p octroi-tests --lib --test schema --test golden --test bad_input \
+    stage "light lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --lib --test schema --test golden --test bad_input \
         --test contracts --test docs --test light_lab --test chart --test admission --test guards --test attacks_light \
         --test corpus --test network_policy --test operator --test probe
 }
 
 lab() {
     stage "lab: up, with Octroi" lab/octroi.sh install
-    stage "lab: tests" cargo test --locked -p octroi-tests --test lab --test e2e --test attacks --test lifecycle -- --test-threads=1
+    stage "lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --test lab --test e2e --test attacks --test lifecycle -- --test-threads=1
 }
 
 lab/lab.sh preflight full

@@ -63,11 +63,12 @@ apiserver_up() {
 }
 
 controllers_up() {
-  # A namespace whose pods may drain for six minutes (Envoy Gateway's do) is otherwise looked at again after three.
+  # A namespace whose pods may drain for six minutes (Envoy Gateway's do) is otherwise looked at again after three, and a
+  # quota that was there before a CustomResourceDefinition after five.
   start kube-controller-manager "$(bin kube-controller-manager)" --kubeconfig "$PKI/kube-controller-manager.kubeconfig" \
     --bind-address 127.0.0.1 --leader-elect=false --use-service-account-credentials \
     --root-ca-file "$PKI/ca.crt" --service-account-private-key-file "$PKI/service-accounts.key" \
-    --namespace-sync-period 5s \
+    --namespace-sync-period 5s --resource-quota-sync-period 10s \
     --flex-volume-plugin-dir "$STATE/kubelet/volume-plugins" \
     --cluster-signing-cert-file "$PKI/ca.crt" --cluster-signing-key-file "$PKI/ca.key"
   start kube-scheduler "$(bin kube-scheduler)" --kubeconfig "$PKI/kube-scheduler.kubeconfig" \
