@@ -57,6 +57,7 @@ impl World {
             helm::eventually(&format!("{} is served", kind.kind), async || pinned_kind(&admin, &kind).await.is_ok())
                 .await;
         }
+        lab.discover_kinds().unwrap();
         operator::install_rights(&lab, Rights::All).await.unwrap_or_else(|error| panic!("{error}"));
         for object in helm::render(&format!("admission.breakGlassGroup={BREAK_GLASS}")) {
             if manifest::kind(&object).contains("AdmissionPolicy") || manifest::kind(&object) == "ClusterRole" {

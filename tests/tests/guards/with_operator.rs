@@ -22,6 +22,7 @@ async fn the_operator_does_its_work_within_its_bounds() {
     let lab = LightLab::start().await.unwrap();
     let client = rescue(&lab).await;
     crds::install(&client, &Project::ALL).await.unwrap_or_else(|error| panic!("{error}"));
+    lab.discover_kinds().unwrap();
     operator::install_rights(&lab, Rights::All).await.unwrap();
     install_guards(&client).await;
     let by_hand = helm_namespace("mine");
