@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 #![cfg(test)]
 
+#[path = "guards/agreement.rs"]
+mod agreement;
 #[path = "guards/case.rs"]
 mod case;
 #[path = "guards/controllers.rs"]

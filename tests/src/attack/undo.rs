@@ -44,11 +44,12 @@ impl Undo {
         Ok(())
     }
 
-    /// Remembers every object of a collection.
+    /// Remembers every object of a collection, but those that a controller makes again, which come and go on their own.
     pub(super) async fn note_all(&mut self, arena: &Arena, manifest: &Value) -> Result<()> {
         let Some(place) = Place::of(arena, manifest).await? else { return Ok(()) };
         let reply = raw(&arena.platform, "GET", &place.collection, JSON, &Value::Null).await?;
-        for mut object in reply.body["items"].as_array().cloned().unwrap_or_default() {
+        let items = reply.body["items"].as_array().cloned().unwrap_or_default();
+        for mut object in items.into_iter().filter(|object| !has_controller(object)) {
             let path = format!("{}/{}", place.collection, crate::manifest::name(&object));
             // A list does not repeat these for each of its items.
             for field in ["apiVersion", "kind"] {
@@ -151,6 +152,11 @@ async fn post(arena: &Arena, before: &Before, mut object: Value) -> Result<Reply
         }
     }
     raw(&arena.platform, "POST", &before.collection, JSON, &object).await
+}
+
+fn has_controller(object: &Value) -> bool {
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    owners.into_iter().flatten().any(|owner| owner["controller"] == true)
 }
 
 /// Whether nothing of it was written in between.

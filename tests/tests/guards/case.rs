@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// Where an object is that names no namespace.
-const HOME: &str = "acme-prod";
+pub const HOME: &str = "acme-prod";
 
 /// A case. With `object` alone it is a create, with `was` alone a delete, with both an update.
 #[derive(Clone, Debug, Deserialize)]

@@ -22,6 +22,8 @@ use crate::tables;
 pub const BREAK_GLASS: &str = "platform-emergency";
 /// A developer with every right in the namespaces of acme.
 pub const DEVELOPER: &str = "dev";
+/// The hosts of acme.
+pub const HOSTS: &str = "acme.apps.test,*.acme.apps.test,shop.acme.example";
 const CONCURRENCY: usize = 4;
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -165,7 +167,7 @@ async fn served(client: &Client) -> Versions {
 
 /// By the contract between the operator and the guards.
 fn namespaces() -> Vec<Value> {
-    let hosts = "acme.apps.test,*.acme.apps.test,shop.acme.example";
+    let hosts = HOSTS;
     let tenants = |name: &str, state: &str, annotations: Value| {
         let labels = json!({"octroi.dev/tenant": "acme", "octroi.dev/role": "tenant", "octroi.dev/state": state,
             "app.kubernetes.io/managed-by": "octroi", "pod-security.kubernetes.io/enforce": "baseline", "team": "web"});

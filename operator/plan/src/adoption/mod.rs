@@ -1,9 +1,13 @@
 //! Whether a namespace that exists may be adopted: what is in it is judged by the rules that admission holds a tenant's
-//! namespaces to, before the label that admission selects by is set. A test holds that both judge alike.
+//! namespaces to, before the label that admission selects by is set. `tests/guards/agreement.rs` holds that both judge alike.
+
+mod metadata;
+mod route;
+mod size;
 
 use std::collections::BTreeSet;
 
-use octroi_api::names::{Hostname, TenantName};
+use octroi_api::names::TenantName;
 use serde_json::Value;
 
 use crate::kind::ApiPath;
@@ -21,7 +25,7 @@ pub struct Inspected {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
-    /// Hosts, parents, backends and filters are a tenant's own.
+    /// Hosts, parents, backends, filters, size and annotations are as a tenant may write them.
     Route,
     /// Reached through the gateway only.
     Service,
@@ -123,8 +127,10 @@ pub fn objections(found: &[Found], rules: &Rules<'_>) -> Vec<String> {
 
 fn objection(one: &Found, all: &[Found], rules: &Rules<'_>) -> Option<String> {
     match one.kind.rule {
-        Rule::Route => route(&one.object, one.kind.api.kind, rules),
-        Rule::Service => service(&one.object),
+        Rule::Route => route::objection(&one.object, one.kind.api.kind, rules)
+            .or_else(|| size::objection(&one.object))
+            .or_else(|| metadata::objection(&one.object)),
+        Rule::Service => service(&one.object).or_else(|| metadata::objection(&one.object)),
         Rule::Endpoints => endpoints(one, all),
         Rule::Platform => Some("only the platform writes this kind in a tenant's namespace; delete it".into()),
     }
@@ -138,77 +144,21 @@ fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
     object.get(field).and_then(Value::as_str)
 }
 
-fn route(object: &Value, kind: &str, rules: &Rules<'_>) -> Option<String> {
-    if !matches!(kind, "TCPRoute" | "UDPRoute")
-        && let Some(objection) = hosts(object, rules)
-    {
-        return Some(objection);
-    }
-    parents(object, rules).or_else(|| items(object, "/spec/rules").find_map(|rule| rule_objection(rule, rules)))
-}
-
-fn hosts(object: &Value, rules: &Rules<'_>) -> Option<String> {
-    let hosts: Vec<&str> = items(object, "/spec/hostnames").filter_map(Value::as_str).collect();
-    if hosts.is_empty() {
-        return Some("it has no spec.hostnames; name hosts of the tenant's own".into());
-    }
-    let foreign = hosts.into_iter().find(|host| !rules.hosts.iter().any(|own| covers(own, host)))?;
-    Some(format!("spec.hostnames has '{foreign}', which is not the tenant's; remove it, or list it in spec.domains"))
-}
-
-/// Whether an owned host, exact or a wildcard of one label, is or covers another.
-fn covers(own: &str, host: &str) -> bool {
-    if own == host {
-        return Hostname::parse(host).is_ok();
-    }
-    let below = own.strip_prefix('*').and_then(|suffix| host.strip_suffix(suffix));
-    below.is_some_and(|label| !label.contains('.') && label != "*") && Hostname::parse(host).is_ok()
-}
-
-fn parents(object: &Value, rules: &Rules<'_>) -> Option<String> {
-    let entry = rules.tenant.gateway_namespace();
-    let is_entry = |parent: &Value| {
-        text(parent, "group").is_none_or(|group| group == GATEWAY)
-            && text(parent, "kind") == Some("ListenerSet")
-            && text(parent, "namespace") == Some(&entry)
-            && text(parent, "name") == Some(rules.tenant.as_str())
-    };
-    let foreign = items(object, "/spec/parentRefs").any(|parent| !is_entry(parent));
-    foreign.then(|| format!("spec.parentRefs has another parent than ListenerSet {entry}/{}; remove it", rules.tenant))
-}
-
-const FILTERS: [&str; 6] =
-    ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite", "RequestMirror", "CORS"];
-
-fn rule_objection(rule: &Value, rules: &Rules<'_>) -> Option<String> {
-    let backends = || items(rule, "/backendRefs");
-    let filters = || items(rule, "/filters").chain(backends().flat_map(|backend| items(backend, "/filters")));
-    let mirrors = filters().filter_map(|filter| filter.pointer("/requestMirror/backendRef"));
-    if let Some(objection) = backends().chain(mirrors).find_map(|backend| backend_objection(backend, rules)) {
-        return Some(objection);
-    }
-    let foreign = filters().filter_map(|f| text(f, "type")).find(|kind| !FILTERS.contains(kind))?;
-    Some(format!("it has a filter of type {foreign}, which tenants may not use; remove it"))
-}
-
-fn backend_objection(backend: &Value, rules: &Rules<'_>) -> Option<String> {
-    let (group, kind) = (text(backend, "group").unwrap_or_default(), text(backend, "kind").unwrap_or("Service"));
-    let name = text(backend, "name").unwrap_or_default();
-    if !group.is_empty() || kind != "Service" {
-        return Some(format!("it names backend '{name}' of kind {kind}; name a Service"));
-    }
-    let namespace = text(backend, "namespace").unwrap_or(rules.namespace);
-    let is_own = namespace == rules.namespace || rules.may_name.contains(namespace);
-    (!is_own).then(|| format!("it names backend '{name}' in another namespace; name a Service beside the route"))
-}
+/// What makes a Service be reached, or send, past the gateway.
+const EXTERNAL: [&str; 5] =
+    ["externalIPs", "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges", "externalName"];
 
 fn service(object: &Value) -> Option<String> {
     let kind = object.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP");
     if kind != "ClusterIP" {
         return Some(format!("it is of type {kind}; make it ClusterIP"));
     }
-    let has_external = items(object, "/spec/externalIPs").next().is_some();
-    has_external.then(|| "it has spec.externalIPs; remove them".into())
+    let is_set = |field: &&&str| match &object["spec"][**field] {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    EXTERNAL.iter().find(is_set).map(|field| format!("it has spec.{field}; remove it"))
 }
 
 /// What carries the label of its controller is kept by it, as long as there is a Service whose selector says what is in it.
