@@ -61,7 +61,13 @@ async fn blocking<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(run).await.map_err(Error::failed(name))?.map_err(Error::io(name))
+    match tokio::task::spawn_blocking(run).await.map_err(Error::failed(name))? {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Missing {
+            what: format!("{name}: there is no such program"),
+            next: "install it, and put its folder into PATH".into(),
+        }),
+        other => other.map_err(Error::io(name)),
+    }
 }
 
 fn describe(command: &Command) -> String {
