@@ -24,10 +24,13 @@ pub(super) fn objection(object: &Value) -> Option<String> {
     let matches = || rules().flat_map(|rule| items(rule, "/matches"));
     let conditions = || matches().flat_map(|m| items(m, "/headers").chain(items(m, "/queryParams")));
     let backends = rules().flat_map(|rule| items(rule, "/backendRefs"));
-    let compared = conditions().filter(is_expression).filter_map(|condition| text(condition, "value"));
-    let paths = matches().filter_map(|m| m.get("path")).filter(is_expression).filter_map(|path| text(path, "value"));
+    let compared = conditions().filter(|c| is_expression(c)).filter_map(|condition| text(condition, "value"));
+    let paths = matches()
+        .filter_map(|m| m.get("path"))
+        .filter(|path| is_expression(path))
+        .filter_map(|path| text(path, "value"));
     // An HTTPRoute's method is a plain word.
-    let methods = matches().filter_map(|m| m.get("method")).filter(is_expression);
+    let methods = matches().filter_map(|m| m.get("method")).filter(|method| is_expression(method));
     let parts = methods.flat_map(|method| ["service", "method"].into_iter().filter_map(|part| text(method, part)));
     let expressions: Vec<&str> = compared.chain(paths).chain(parts).collect();
     for (what, count, most) in [
@@ -46,6 +49,6 @@ pub(super) fn objection(object: &Value) -> Option<String> {
     Some(format!("its regular expression '{shown}' is too heavy; write a lighter one, or a prefix"))
 }
 
-fn is_expression(condition: &&Value) -> bool {
+fn is_expression(condition: &Value) -> bool {
     text(condition, "type") == Some("RegularExpression")
 }
