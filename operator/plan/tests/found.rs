@@ -126,3 +126,15 @@ fn a_lost_claim_is_made_again_before_anything_else() {
     let written: Vec<&ChildKey> = plan.changes().unwrap().writes.iter().map(|write| &write.key).collect();
     assert_eq!(written, [&claim]);
 }
+
+/// A class whose tenants have a proxy each by default still fills its shared Gateways no more than it says.
+#[test]
+fn the_shards_of_a_dedicated_class_are_not_overfull_either() {
+    let mut cluster = Cluster::with(classes());
+    for name in ["t1", "t2", "t3"] {
+        cluster.apply(tenant(name, &json!({"className": "gold", "gateway": {"mode": "Shared"}})));
+        cluster.settle();
+    }
+    assert_shards_are_not_overfull(&cluster, MOST);
+    assert_eq!(cluster.entry("t3").unwrap().parent().name, "gold-1");
+}

@@ -330,14 +330,18 @@ pub fn world(classes: impl IntoIterator<Item = TenantClass>) -> World {
 /// Tenants on one shared Gateway of [`classes`].
 pub const MOST: usize = 2;
 
-/// One class for each way to be served: small shared Gateways, a proxy each, one certificate for all.
+/// One class for each way to be served: small shared Gateways, a proxy each, one certificate for all. A tenant of any of
+/// them may ask to be Shared, so [`MOST`] holds for each.
 pub fn classes() -> Vec<TenantClass> {
     let small = json!({"maxTenantsPerShard": MOST});
     vec![
         default_class("standard", &json!({"gateway": small})),
         class(
             "gold",
-            &json!({"gateway": {"mode": "Dedicated", "gatewayClassName": KGATEWAY}, "tls": {"minVersion": "1.3"}}),
+            &json!({
+                "gateway": {"mode": "Dedicated", "gatewayClassName": KGATEWAY, "maxTenantsPerShard": MOST},
+                "tls": {"minVersion": "1.3"},
+            }),
         ),
         class("sites", &json!({"baseDomain": "sites.test", "gateway": small, "tls": {"certificate": "ClassWildcard"}})),
     ]
