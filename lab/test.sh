@@ -38,6 +38,9 @@ check() {
 }
 
 unit() {
+    # Another history every time, and the same again when one fails.
+    export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-$RANDOM}
+    echo "random histories: PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED"
     stage "unit tests" cargo test --locked --workspace --exclude octroi-tests
 }
 
