@@ -1,6 +1,7 @@
 //! The demo: two Tenants, their developers, and what came of it. Every figure it prints was measured or counted.
 
 pub mod backend;
+mod edge;
 mod inventory;
 mod isolation;
 mod report;
@@ -48,6 +49,10 @@ pub async fn run() -> Result<Report> {
         None => None,
     };
     progress.say("the traffic split is measured");
+    let edge = match served.first() {
+        Some(first) => Some(edge::show(first).await?),
+        None => None,
+    };
     let isolation = match served.as_slice() {
         [first, second, ..] => {
             let shown = Box::pin(isolation::show(lab, first, second));
@@ -57,7 +62,7 @@ pub async fn run() -> Result<Report> {
     };
     progress.say("what is not allowed was tried");
     let kept = inventory::count(&lab.client().await?, &names).await?;
-    Ok(Report { written: applied.written(), served, kept, split, isolation, shell_line: lab.shell_line() })
+    Ok(Report { written: applied.written(), served, kept, split, edge, isolation, shell_line: lab.shell_line() })
 }
 
 /// Says what is done and how long it took from the start, beside the report and not in it.

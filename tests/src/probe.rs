@@ -6,20 +6,25 @@ mod answer;
 mod connect;
 mod failure;
 pub mod rate;
+mod raw;
+pub mod tls_hello;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
 use hyper::{Method, Uri};
-use rustls::pki_types::CertificateDer;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 pub use self::answer::{Answer, Served};
 use self::connect::Connection;
 pub use self::failure::{Failure, Outcome};
+pub use self::raw::{Closed, Raw};
 use crate::{Error, Result};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +38,7 @@ pub struct Ask {
     method: Method,
     sni: Option<String>,
     headers: Vec<(String, String)>,
+    body: Bytes,
 }
 
 impl Ask {
@@ -45,7 +51,7 @@ impl Ask {
         if url.host().is_none() {
             return Err(Error::Failed { what: format!("the URL {url}"), detail: "it has no host".into() });
         }
-        Ok(Self { url, address, method: Method::GET, sni: None, headers: Vec::new() })
+        Ok(Self { url, address, method: Method::GET, sni: None, headers: Vec::new(), body: Bytes::new() })
     }
 
     /// Names another server in the TLS handshake than in the request, as an attacker would.
@@ -59,6 +65,13 @@ impl Ask {
     #[must_use]
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
+        self
+    }
+
+    /// With a body, whose length is said.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
         self
     }
 
@@ -106,22 +119,24 @@ impl Probe {
     /// # Errors
     /// As [`Probe::trusting`].
     pub fn offering(ca_pem: &str, protocols: &[&str]) -> Result<Self> {
-        let what = "the authority to trust";
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
-            roots.add(certificate.map_err(Error::failed(what))?).map_err(Error::failed(what))?;
-        }
-        if roots.is_empty() {
-            return Err(Error::Failed { what: what.into(), detail: "the PEM text holds no certificate".into() });
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(Error::failed("TLS"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        Ok(Self::with(trust(ca_pem)?.with_no_client_auth(), protocols))
+    }
+
+    /// As [`Probe::trusting`], and shows this certificate when it is asked for one; both in PEM.
+    ///
+    /// # Errors
+    /// As [`Probe::trusting`], and when the key is not the certificate's.
+    pub fn showing(ca_pem: &str, certificate: &str, key: &str) -> Result<Self> {
+        let what = "the client's certificate";
+        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(Error::failed(what))?;
+        let tls = trust(ca_pem)?.with_client_auth_cert(chain.map_err(Error::failed(what))?, key);
+        Ok(Self::with(tls.map_err(Error::failed(what))?, &["h2", "http/1.1"]))
+    }
+
+    fn with(mut tls: ClientConfig, protocols: &[&str]) -> Self {
         tls.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Ok(Self { tls: Arc::new(tls), timeout: TIMEOUT })
+        Self { tls: Arc::new(tls), timeout: TIMEOUT }
     }
 
     /// Waits that long for one answer, connection included, instead of 5 s.
@@ -177,4 +192,18 @@ impl Probe {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+fn trust(ca_pem: &str) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let what = "the authority to trust";
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+        roots.add(certificate.map_err(Error::failed(what))?).map_err(Error::failed(what))?;
+    }
+    if roots.is_empty() {
+        return Err(Error::Failed { what: what.into(), detail: "the PEM text holds no certificate".into() });
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(Error::failed("TLS"))?.with_root_certificates(roots))
 }

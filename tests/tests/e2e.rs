@@ -10,12 +10,16 @@
 
 #[path = "e2e/blast.rs"]
 mod blast;
+#[path = "e2e/client_certificates.rs"]
+mod client_certificates;
 #[path = "e2e/contract.rs"]
 mod contract;
 #[path = "e2e/deletion.rs"]
 mod deletion;
 #[path = "e2e/domain.rs"]
 mod domain;
+#[path = "e2e/hardened.rs"]
+mod hardened;
 #[path = "e2e/held.rs"]
 mod held;
 #[path = "e2e/moving.rs"]
@@ -28,8 +32,6 @@ mod reach;
 mod sample;
 #[path = "e2e/timeline.rs"]
 mod timeline;
-#[path = "e2e/tls_hello.rs"]
-mod tls_hello;
 
 use octroi_tests::Result;
 use octroi_tests::stage::{self, Stage};

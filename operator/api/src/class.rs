@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
+use crate::{ClassHttp, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -43,6 +43,9 @@ pub struct TenantClassSpec {
     pub gateway: ClassGateway,
     /// Certificates, and what the edge speaks.
     pub tls: ClassTls,
+    /// What the edge takes from clients. Default: see each of its fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<ClassHttp>,
     /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,6 +192,14 @@ pub struct ClassTls {
     #[x_kube(validation = ("self.all(c, c.matches('^ECDHE-(ECDSA|RSA)-(AES128-GCM-SHA256|AES256-GCM-SHA384|CHACHA20-POLY1305)$'))", "tls.cipherSuites must be forward-secret AEAD suites by their OpenSSL names, such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
     #[x_kube(validation = ("size(self) == 0 || self.exists(c, c.startsWith('ECDHE-ECDSA-'))", "tls.cipherSuites has none for certificates with ECDSA keys, which all of Octroi's are: add one such as ECDHE-ECDSA-AES128-GCM-SHA256"))]
     pub cipher_suites: Vec<String>,
+    /// Groups for the key exchange, the preferred one first. Default: X25519MLKEM768, X25519, P-256: post-quantum where the
+    /// client can (draft-ietf-tls-ecdhe-mlkem).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), inner(length(min = 3, max = 32)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = ("self.all(c, c in ['X25519MLKEM768', 'X25519', 'P-256', 'P-384', 'P-521'])", "tls.curves must be among X25519MLKEM768, X25519, P-256, P-384 and P-521: name others, such as X25519"))]
+    #[x_kube(validation = ("size(self) == 0 || self.exists(c, c != 'X25519MLKEM768')", "tls.curves has none that clients without post-quantum key exchange know: add X25519"))]
+    pub curves: Vec<String>,
     /// HTTP Strict Transport Security (RFC 6797). Default: one year, this host only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts: Option<Hsts>,
@@ -326,7 +337,7 @@ pub struct TenantClassStatus {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub shards: Vec<ClassShard>,
-    /// Accepted, Ready.
+    /// Accepted, Ready, CapabilitiesSupported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
     pub conditions: Vec<Condition>,

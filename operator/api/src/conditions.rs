@@ -3,7 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-/// The types of the conditions of a Tenant; a TenantClass has [`ConditionType::Accepted`] and [`ConditionType::Ready`].
+/// The types of the conditions of a Tenant; a TenantClass has [`ConditionType::Accepted`], [`ConditionType::Ready`] and
+/// [`ConditionType::CapabilitiesSupported`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
     /// The spec is valid, and everything it names may be had.
@@ -16,6 +17,8 @@ pub enum ConditionType {
     GatewayProgrammed,
     /// Every certificate was issued.
     CertificatesReady,
+    /// The data plane can do everything that the class sets.
+    CapabilitiesSupported,
 }
 
 impl ConditionType {
@@ -27,11 +30,12 @@ impl ConditionType {
             Self::NamespacesReady => "NamespacesReady",
             Self::GatewayProgrammed => "GatewayProgrammed",
             Self::CertificatesReady => "CertificatesReady",
+            Self::CapabilitiesSupported => "CapabilitiesSupported",
         }
     }
 }
 
-/// Why something is as it is. At most 15, so that an alert can name them all.
+/// Why something is as it is. Few, so that an alert can name them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// As it should be.
@@ -40,6 +44,8 @@ pub enum Reason {
     Progressing,
     /// The spec contradicts itself or its class.
     Invalid,
+    /// Something that is asked for is less strict than the class: the class holds.
+    Clamped,
     /// The class does not exist, or none is the default.
     ClassNotFound,
     /// The class exists, but is not accepted itself.
@@ -50,6 +56,8 @@ pub enum Reason {
     NamespaceTaken,
     /// What is in a namespace that is to be adopted breaks the rules for tenants.
     AdoptionRefused,
+    /// The data plane cannot do what is set.
+    Unsupported,
     /// The tenant is Cordoned or Suspended.
     Held,
     /// An API that is needed is not installed.
@@ -68,15 +76,17 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
+        Self::Clamped,
         Self::ClassNotFound,
         Self::ClassNotAccepted,
         Self::HostTaken,
         Self::NamespaceTaken,
         Self::AdoptionRefused,
+        Self::Unsupported,
         Self::Held,
         Self::MissingApi,
         Self::NotProgrammed,
@@ -92,11 +102,13 @@ impl Reason {
             Self::Ready => "Ready",
             Self::Progressing => "Progressing",
             Self::Invalid => "Invalid",
+            Self::Clamped => "Clamped",
             Self::ClassNotFound => "ClassNotFound",
             Self::ClassNotAccepted => "ClassNotAccepted",
             Self::HostTaken => "HostTaken",
             Self::NamespaceTaken => "NamespaceTaken",
             Self::AdoptionRefused => "AdoptionRefused",
+            Self::Unsupported => "Unsupported",
             Self::Held => "Held",
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",

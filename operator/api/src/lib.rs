@@ -11,6 +11,9 @@
 #[allow(clippy::duplicated_attributes)]
 mod claim;
 mod class;
+// A number in a manifest says its unit, as in Kubernetes.
+#[allow(clippy::struct_field_names)]
+mod class_http;
 mod class_namespaces;
 pub mod conditions;
 pub mod crds;
@@ -19,6 +22,7 @@ pub mod names;
 mod route_problem;
 mod schema;
 mod tenant;
+mod tenant_tls;
 
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
@@ -26,6 +30,7 @@ pub use class::{
     Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
     TlsVersion,
 };
+pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
 pub use route_problem::RouteProblem;
 pub use tenant::{
@@ -33,6 +38,7 @@ pub use tenant::{
     NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
     TenantStatus,
 };
+pub use tenant_tls::{ClientCertificates, TenantTls};
 
 use k8s_openapi::schemars;
 use kube::KubeSchema;

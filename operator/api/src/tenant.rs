@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, Replicas};
+use crate::{GatewayMode, Replicas, TenantTls};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,7 @@ use crate::{GatewayMode, Replicas};
     validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 59", "metadata.name must be a DNS label of at most 59 characters that starts with a letter: use lower-case letters, digits and '-', such as acme-shop"),
     validation = ("!self.metadata.name.startsWith('gw-') && !self.metadata.name.startsWith('kube-') && !self.metadata.name.startsWith('octroi-')", "metadata.name must not start with gw-, kube- or octroi-, which belong to the platform: choose another name"),
     validation = ("!(self.metadata.name in ['argocd', 'cert-manager', 'default', 'edge', 'envoy-gateway-system', 'istio-system', 'kgateway-system', 'monitoring', 'octroi'])", "metadata.name is reserved for the platform: choose another name, such as the client's"),
+    validation = ("!has(self.spec.tls) || !has(self.spec.tls.clientCertificates) || !has(self.spec.gateway) || !has(self.spec.gateway.mode) || self.spec.gateway.mode != 'Shared'", "spec.tls.clientCertificates needs a proxy of the tenant's own: set spec.gateway.mode to Dedicated, or remove them"),
     printcolumn(name = "Class", type_ = "string", json_path = ".status.className", description = "TenantClass in force"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".status.gateway.mode", description = "Shared or Dedicated"),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "where the tenant answers"),
@@ -71,6 +72,10 @@ pub struct TenantSpec {
     /// Where the traffic enters. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<TenantGateway>,
+
+    /// What its hosts speak, where that is stricter than the class. Default: what the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TenantTls>,
 
     /// Whether the tenant may change its routes, and whether it is served. The annotation `octroi.dev/hold` says the same
     /// at 3 a.m.; the stricter of the two wins. Default: Active.

@@ -1,4 +1,4 @@
-//! `GatewayParameters`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
+//! `GatewayParameters`, `ListenerPolicy`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext};
 use serde::Serialize;
 
-use crate::{Header, Spec, TargetRef};
+use crate::{HeaderSet, Spec, TargetRef};
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
 
@@ -16,6 +16,8 @@ pub mod tls_options {
     pub const MIN_VERSION: &str = "kgateway.dev/min-tls-version";
     /// TLS 1.2 suites by OpenSSL names, separated by commas.
     pub const CIPHER_SUITES: &str = "kgateway.dev/cipher-suites";
+    /// Groups for the key exchange, separated by commas.
+    pub const ECDH_CURVES: &str = "kgateway.dev/ecdh-curves";
     /// What is offered by ALPN, separated by commas.
     pub const ALPN_PROTOCOLS: &str = "kgateway.dev/alpn-protocols";
 }
@@ -130,6 +132,11 @@ pub struct TrafficPolicySpec {
     pub target_refs: Vec<TargetRef>,
     /// Headers.
     pub header_modifiers: HeaderModifiers,
+    /// How long the proxy waits.
+    pub timeouts: Timeouts,
+    /// Bodies of requests are taken as a whole; absent where they are passed on as they come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<Buffer>,
 }
 
 impl Spec for TrafficPolicySpec {
@@ -137,27 +144,113 @@ impl Spec for TrafficPolicySpec {
     const KIND: &'static str = "TrafficPolicy";
 }
 
+/// Bodies of requests are taken as a whole.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Buffer {
+    /// Largest one, as a quantity.
+    pub max_request_size: String,
+}
+
 /// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 pub struct HeaderModifiers {
-    /// On the way to the backend.
-    pub request: RemovedHeaders,
     /// On the way to the client.
     pub response: HeaderSet,
 }
 
-/// Headers that are removed.
+/// How long the proxy waits.
 #[derive(Serialize, Clone, Debug)]
-pub struct RemovedHeaders {
-    /// Their names.
-    pub remove: Vec<&'static str>,
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// For a backend's whole answer; `0s` is for ever. A route's own comes first.
+    pub request: String,
+    /// For a sign of life within a request.
+    pub stream_idle: String,
 }
 
-/// Headers that are set.
+/// What the listeners of a Gateway do with clients' connections. Routes cannot override it.
 #[derive(Serialize, Clone, Debug)]
-pub struct HeaderSet {
-    /// Replaces what is there.
-    pub set: Vec<Header>,
+#[serde(rename_all = "camelCase")]
+pub struct ListenerPolicySpec {
+    /// What it is attached to.
+    pub target_refs: Vec<TargetRef>,
+    /// On every port.
+    pub default: Listeners,
+}
+
+impl Spec for ListenerPolicySpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "ListenerPolicy";
+}
+
+/// What listeners do with clients' connections.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Listeners {
+    /// For the TLS handshake.
+    pub transport_socket_connect_timeout: String,
+    /// HTTP.
+    pub http_settings: HttpSettings,
+}
+
+/// HTTP of listeners.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpSettings {
+    /// Whether the peer of the connection is the client, but for trusted hops.
+    pub use_remote_address: bool,
+    /// So many entries of `X-Forwarded-For`, from the right, are believed.
+    pub xff_num_trusted_hops: u32,
+    /// Of a request, before anything else.
+    pub early_request_header_modifier: HeaderSet,
+    /// What happens to `x-forwarded-client-cert`.
+    pub forward_client_cert_details: ForwardClientCertDetails,
+    /// What happens to `server`.
+    pub server_header_transformation: &'static str,
+    /// All headers of a request, in KiB.
+    pub max_request_headers_kb: u32,
+    /// Headers of a request.
+    pub max_headers_count: u32,
+    /// For the next request on a connection.
+    pub idle_timeout: String,
+    /// For a sign of life within a request.
+    pub stream_idle_timeout: String,
+    /// HTTP/2.
+    pub http2_protocol_options: Http2,
+}
+
+/// What happens to `x-forwarded-client-cert`.
+#[derive(Serialize, Clone, Debug)]
+pub struct ForwardClientCertDetails {
+    /// As in Envoy, such as `Sanitize`.
+    pub mode: &'static str,
+    /// What of a client's certificate it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<ClientCertDetails>,
+}
+
+/// What of a client's certificate `x-forwarded-client-cert` says.
+#[derive(Serialize, Clone, Debug)]
+pub struct ClientCertDetails {
+    /// The subject.
+    pub subject: bool,
+    /// DNS names.
+    pub dns: bool,
+    /// URIs.
+    pub uri: bool,
+}
+
+/// HTTP/2.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Http2 {
+    /// Requests at once on a connection.
+    pub max_concurrent_streams: u32,
+    /// Bytes in flight of one request, as a quantity.
+    pub initial_stream_window_size: &'static str,
+    /// Bytes in flight of one connection, as a quantity.
+    pub initial_connection_window_size: &'static str,
 }
 
 /// An answer that the proxy gives by itself.

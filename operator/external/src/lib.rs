@@ -56,3 +56,14 @@ pub struct Header {
     /// Its value.
     pub value: String,
 }
+
+/// Headers that are set, and such that are removed.
+#[derive(Serialize, Clone, Debug, Default)]
+pub struct HeaderSet {
+    /// Replaces what is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<Header>,
+    /// Names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<&'static str>,
+}

@@ -21,7 +21,9 @@ pub enum ChildKind {
     HttpRouteFilter,
     DirectResponse,
     HttpRoute,
+    BackendTrafficPolicy,
     ClientTrafficPolicy,
+    ListenerPolicy,
     TrafficPolicy,
     ListenerSet,
 }
@@ -67,7 +69,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::DomainClaim,
         Self::Namespace,
         Self::ClusterRole,
@@ -85,7 +87,9 @@ impl ChildKind {
         Self::HttpRouteFilter,
         Self::DirectResponse,
         Self::HttpRoute,
+        Self::BackendTrafficPolicy,
         Self::ClientTrafficPolicy,
+        Self::ListenerPolicy,
         Self::TrafficPolicy,
         Self::ListenerSet,
     ];
@@ -113,6 +117,8 @@ impl ChildKind {
             Self::HttpRouteFilter => (ENVOY, "v1alpha1", "HTTPRouteFilter", "httproutefilters"),
             Self::DirectResponse => (KGATEWAY, "v1alpha1", "DirectResponse", "directresponses"),
             Self::HttpRoute => (GATEWAY, "v1", "HTTPRoute", "httproutes"),
+            Self::BackendTrafficPolicy => (ENVOY, "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
+            Self::ListenerPolicy => (KGATEWAY, "v1alpha1", "ListenerPolicy", "listenerpolicies"),
             Self::ClientTrafficPolicy => (ENVOY, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
             Self::TrafficPolicy => (KGATEWAY, "v1alpha1", "TrafficPolicy", "trafficpolicies"),
             Self::ListenerSet => (GATEWAY, "v1", "ListenerSet", "listenersets"),
@@ -144,7 +150,9 @@ impl ChildKind {
             | Self::HttpRouteFilter
             | Self::DirectResponse
             | Self::HttpRoute => Stage::Gateways,
-            Self::ClientTrafficPolicy | Self::TrafficPolicy => Stage::Policies,
+            Self::BackendTrafficPolicy | Self::ClientTrafficPolicy | Self::ListenerPolicy | Self::TrafficPolicy => {
+                Stage::Policies
+            }
             Self::ListenerSet => Stage::Entry,
         }
     }

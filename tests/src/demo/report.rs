@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::edge::Edge;
 use super::inventory::Kept;
 use super::isolation::Isolation;
 use super::split::Split;
@@ -16,6 +17,7 @@ pub struct Report {
     pub(super) written: (usize, usize),
     pub(super) kept: Kept,
     pub(super) split: Option<Split>,
+    pub(super) edge: Option<Edge>,
     pub(super) isolation: Option<Isolation>,
     pub(super) shell_line: String,
 }
@@ -42,6 +44,10 @@ impl fmt::Display for Report {
                 f,
                 "As {tenant}'s developer:  90/10 split and header rewrite: {stable}/{canary} of {total} requests"
             )?;
+        }
+        if let Some(Edge { tenant, refused, accepted }) = &self.edge {
+            let (refused, accepted) = (refused.join(" and "), accepted.join(" and "));
+            writeln!(f, "At {tenant}'s edge:  TLS {refused} refused, TLS {accepted} accepted")?;
         }
         if let Some(isolation) = &self.isolation {
             trespasses(isolation, f)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::header::{HOST, HeaderName, HeaderValue};
@@ -22,8 +22,8 @@ pub(super) struct Connection {
 }
 
 enum Sender {
-    One(http1::SendRequest<Empty<Bytes>>),
-    Two(http2::SendRequest<Empty<Bytes>>),
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Connection {
@@ -106,7 +106,7 @@ fn served(stream: &TlsStream<TcpStream>) -> Result<Served, Failure> {
 }
 
 /// HTTP/2 wants the whole URL, whose host becomes `:authority`; HTTP/1.1 wants the path, and the host as a header.
-fn request(ask: &Ask, two: bool) -> Result<Request<Empty<Bytes>>, Failure> {
+fn request(ask: &Ask, two: bool) -> Result<Request<Full<Bytes>>, Failure> {
     let invalid = |error: hyper::http::Error| Failure::Http(error.to_string());
     let own = ask.url.authority().map_or_else(String::new, ToString::to_string);
     let named = ask.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
@@ -125,7 +125,7 @@ fn request(ask: &Ask, two: bool) -> Result<Request<Empty<Bytes>>, Failure> {
         let value = HeaderValue::try_from(value).map_err(|error| Failure::Http(error.to_string()))?;
         request = request.header(name, value);
     }
-    request.body(Empty::new()).map_err(invalid)
+    request.body(Full::new(ask.body.clone())).map_err(invalid)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is the shape map_err wants")]

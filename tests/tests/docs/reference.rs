@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::roles;
 
-const CONDITIONS: [ConditionType; 5] = [
+const CONDITIONS: [ConditionType; 6] = [
     ConditionType::Accepted,
     ConditionType::Ready,
     ConditionType::NamespacesReady,
     ConditionType::GatewayProgrammed,
     ConditionType::CertificatesReady,
+    ConditionType::CapabilitiesSupported,
 ];
 
 /// The schema of a kind; `None` for one that is not ours.
@@ -160,7 +161,7 @@ fn split_default(description: &str) -> (String, Option<String>) {
 
 fn conditions() -> String {
     let mut text = String::from(
-        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted` and `Ready` only.\n\n| type | True means |\n|---|---|\n",
+        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted`, `Ready` and\n`CapabilitiesSupported`; a Tenant the others.\n\n| type | True means |\n|---|---|\n",
     );
     for condition in CONDITIONS {
         writeln!(text, "| `{}` | {} |", condition.as_str(), holds(condition)).unwrap();
@@ -180,6 +181,9 @@ const fn holds(condition: ConditionType) -> &'static str {
         ConditionType::NamespacesReady => "The tenant's namespaces are there, with their rights.",
         ConditionType::GatewayProgrammed => "The data plane serves the entry on the Gateway where it belongs.",
         ConditionType::CertificatesReady => "cert-manager issued every certificate that the entry needs.",
+        ConditionType::CapabilitiesSupported => {
+            "TenantClass only: the data plane can do all that the class asks of it."
+        }
     }
 }
 
@@ -188,6 +192,9 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::Ready => "As it should be.",
         Reason::Progressing => "On its way: another controller has still to act.",
         Reason::Invalid => "The spec contradicts itself, its class or the cluster.",
+        Reason::Clamped => {
+            "Something that the Tenant asks for is less strict than its class; the class holds. Accepted stays True."
+        }
         Reason::ClassNotFound => "The TenantClass does not exist, or none is named and none is the default.",
         Reason::ClassNotAccepted => "The TenantClass exists, and is not accepted itself.",
         Reason::HostTaken => "A host, or one that it overlaps with, belongs to somebody else.",
@@ -199,6 +206,7 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::CertificateNotReady => "cert-manager could not issue a certificate.",
         Reason::GapNotAccepted => "A move to another Gateway waits for the annotation that accepts the gap.",
         Reason::ApplyFailed => "The API server refused a write of the operator, or did not answer.",
+        Reason::Unsupported => "The data plane cannot do what the class asks of it.",
         Reason::Terminating => "Being deleted, or waiting for something that is.",
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::on_stage;
 use crate::sample::{self, version};
-use crate::tls_hello::{Version, is_accepted};
+use octroi_tests::probe::tls_hello::{Version, is_accepted};
 
 const DEFAULT_HSTS: &str = "max-age=31536000";
 const SPLIT_REQUESTS: usize = 200;

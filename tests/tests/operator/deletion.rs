@@ -121,7 +121,7 @@ async fn a_class_in_use_leaves_its_gateways_and_an_unused_one_takes_them_along()
     apply(&client, &tenant("offer-a", "offer", &json!({"deletion": {"protect": false}}))).await;
     world.ready(&client, &["offer-a"]).await;
     let before = identities(&owned(&client, label).await);
-    assert_eq!(before.len(), 4, "{before:?}");
+    assert_eq!(before.len(), 5, "{before:?}");
 
     delete(&CLASS.all(&client), "offer").await;
     is_gone(&client, CLASS, "offer").await;

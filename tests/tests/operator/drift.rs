@@ -10,10 +10,10 @@ use octroi_tests::strict;
 use serde_json::{Value, json};
 
 use crate::world::{
-    CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE, ENTRY, ENVOY,
-    ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING,
-    ROUTE, ROUTE_FILTER, TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant,
-    within,
+    BACKEND_POLICY, CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE,
+    ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS, LISTENER_POLICY, NAMESPACE, NETWORK_POLICY,
+    PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, TENANT, TRAFFIC_POLICY, World, apply, class, delete,
+    has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -45,7 +45,9 @@ fn edit(kind: Kind) -> (&'static str, Value) {
         PARAMETERS => ("/spec/kube/service/type", json!("NodePort")),
         GATEWAY => ("/spec/listeners/0/port", json!(8080)),
         ROUTE => ("/spec/rules/0/filters/0/requestRedirect/statusCode", json!(301)),
-        CLIENT_POLICY => ("/spec/tls/minVersion", json!("1.0")),
+        BACKEND_POLICY => ("/spec/timeout/http/requestTimeout", json!("1s")),
+        LISTENER_POLICY => ("/spec/default/httpSettings/xffNumTrustedHops", json!(3)),
+        CLIENT_POLICY => ("/spec/headers/withUnderscoresAction", json!("Allow")),
         TRAFFIC_POLICY => ("/spec/headerModifiers/response/set/0/value", json!("max-age=0")),
         ENTRY => ("/spec/listeners/0/hostname", json!("evil.example")),
         other => panic!("{} is not edited", other.name),

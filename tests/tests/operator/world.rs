@@ -57,6 +57,9 @@ pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayPa
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
+pub const BACKEND_POLICY: Kind =
+    kind("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies");
+pub const LISTENER_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "ListenerPolicy", "listenerpolicies");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
@@ -66,7 +69,7 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 20] = [
+pub const CHILDREN: [Kind; 22] = [
     CLAIM,
     NAMESPACE,
     CLUSTER_ROLE,
@@ -84,7 +87,9 @@ pub const CHILDREN: [Kind; 20] = [
     ROUTE_FILTER,
     DIRECT_RESPONSE,
     ROUTE,
+    BACKEND_POLICY,
     CLIENT_POLICY,
+    LISTENER_POLICY,
     TRAFFIC_POLICY,
     ENTRY,
 ];

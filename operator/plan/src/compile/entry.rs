@@ -47,7 +47,7 @@ fn listener(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetList
         tls: Some(ls::ListenerSetListenersTls {
             mode: Some(ls::ListenerSetListenersTlsMode::Terminate),
             certificate_refs: Some(vec![certificate_ref(host, tenant)]),
-            options: edge::listener_tls_options(tenant.class.data_plane, &tenant.class.tls),
+            options: edge::listener_tls_options(tenant.class.data_plane, &tenant.tls.tls),
         }),
         allowed_routes: Some(ls::ListenerSetListenersAllowedRoutes {
             kinds: Some(grants::ROUTE_KINDS.map(route_kind).to_vec()),

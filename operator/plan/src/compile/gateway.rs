@@ -6,10 +6,10 @@ use gateway_api::apis::standard::httproutes as route;
 use octroi_api::labels;
 
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::proxy;
+use crate::compile::{client_certificates, edge, proxy};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
-use crate::resolve::class::ResolvedClass;
+use crate::resolve::class::{DataPlane, ResolvedClass};
 use crate::resolve::placement::shard;
 use crate::world::GatewayRef;
 
@@ -28,7 +28,7 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     };
     vec![
         proxy::parameters(&own.namespace, &own.name, &tenant.class, tenant.replicas, metadata),
-        gateway(&own, &own.name, &tenant.class, listeners_from, metadata),
+        gateway(&own, &own.name, &tenant.class, listeners_from, client_certificates::asked(tenant), metadata),
         redirect(&own, metadata),
     ]
 }
@@ -41,8 +41,9 @@ pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Ve
         children.push(proxy::parameters(labels::GATEWAYS_NAMESPACE, &class.name, class, replicas, metadata));
     }
     for shared in (0..shards).map(|index| shard(&class.name, index)) {
-        children.push(gateway(&shared, &class.name, class, entries(), metadata));
+        children.push(gateway(&shared, &class.name, class, entries(), None, metadata));
         children.push(redirect(&shared, metadata));
+        children.push(edge::of_gateway(&shared, class, metadata));
     }
     children
 }
@@ -65,10 +66,15 @@ fn gateway(
     parameters: &str,
     class: &ResolvedClass,
     listeners_from: gw::GatewayAllowedListenersNamespaces,
+    tls: Option<gw::GatewayTls>,
     metadata: &Metadata,
 ) -> Child {
     let key = gateway.key();
     let (group, kind) = proxy::parameters_kind(class.data_plane);
+    // kgateway (seen on main, August 2026) forgets what the Gateway asks of clients on a port whose first listener is of
+    // protocol TLS, and lets everybody in. Without that listener only a tenant's move to this Gateway takes longer.
+    let forgets = tls.is_some() && class.data_plane == DataPlane::Kgateway;
+    let closed = (!forgets).then(closed_listener);
     let spec = gw::GatewaySpec {
         gateway_class_name: class.gateway_class_name.clone(),
         allowed_listeners: Some(gw::GatewayAllowedListeners { namespaces: Some(listeners_from) }),
@@ -80,7 +86,8 @@ fn gateway(
             }),
             ..gw::GatewayInfrastructure::default()
         }),
-        listeners: vec![http_listener(), closed_listener()],
+        listeners: std::iter::once(http_listener()).chain(closed).collect(),
+        tls,
         ..gw::GatewaySpec::default()
     };
     let gateway = gw::Gateway { metadata: metadata.of_child(&key), spec, status: None };

@@ -3,6 +3,7 @@
 
 pub mod certificates;
 pub mod claims;
+pub mod client_certificates;
 pub mod edge;
 pub mod entry;
 pub mod entry_config;
@@ -33,6 +34,7 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
     children.extend(grants::of_tenant(tenant, &metadata));
+    children.extend(client_certificates::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));
     children.extend(suspension::of_tenant(tenant, &metadata));

@@ -4,9 +4,9 @@
 //! requests would answer only where a route exists, and a catch-all route beside the tenant's own loses to an exact host.
 
 use gateway_api::apis::standard::httproutes as route;
-use octroi_external::envoy_gateway::{DirectResponse, HeaderSet, HttpRouteFilterSpec, InlineBody};
+use octroi_external::envoy_gateway::{DirectResponse, HttpRouteFilterSpec, InlineBody};
 use octroi_external::kgateway::DirectResponseSpec;
-use octroi_external::{Header, Object};
+use octroi_external::{Header, HeaderSet, Object};
 
 use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
@@ -47,7 +47,10 @@ fn answer(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
             let key = key(ChildKind::HttpRouteFilter);
             // Envoy reads this body as a format.
             let body = InlineBody { r#type: "Inline", inline: page.replace('%', "%%") };
-            let header = HeaderSet { set: vec![Header { name: CACHE_CONTROL.into(), value: NO_STORE.into() }] };
+            let header = HeaderSet {
+                set: vec![Header { name: CACHE_CONTROL.into(), value: NO_STORE.into() }],
+                remove: Vec::new(),
+            };
             let direct_response = DirectResponse { status_code: UNAVAILABLE, content_type: HTML, header, body };
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), HttpRouteFilterSpec { direct_response }))
         }

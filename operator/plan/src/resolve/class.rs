@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use octroi_api::conditions::Reason;
 use octroi_api::{
-    CertificateScope, GatewayMode, Hsts, IssuerRef, PodSecurity, Proxy, Replicas, ResourceList, Resources, ServiceType,
-    Tenant, TenantClass, TlsVersion,
+    CertificateScope, GatewayMode, IssuerRef, PodSecurity, Proxy, Replicas, ResourceList, Resources, ServiceType,
+    Tenant, TenantClass,
 };
 
 use crate::compile::suspension;
 use crate::rejection::Rejection;
+use crate::resolve::http::{self, ResolvedHttp};
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
+use crate::resolve::tls::{self, ResolvedTls};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
@@ -59,6 +61,10 @@ pub struct ResolvedClass {
     pub certificate: CertificateScope,
     /// What the edge speaks.
     pub tls: ResolvedTls,
+    /// What the edge takes from clients.
+    pub http: ResolvedHttp,
+    /// Fields that are set and that the data plane cannot do.
+    pub unsupported: Vec<&'static str>,
     /// Pod Security Standard of the tenants' namespaces.
     pub pod_security: PodSecurity,
     /// What every host of a Suspended tenant answers, in HTML.
@@ -86,25 +92,6 @@ pub struct ResolvedProxy {
     pub source_ranges: Vec<String>,
 }
 
-/// What the edge speaks.
-#[derive(Clone, Debug)]
-pub struct ResolvedTls {
-    /// Lowest version.
-    pub min_version: TlsVersion,
-    /// Suites of TLS 1.2; empty when 1.3 is the lowest.
-    pub cipher_suites: Vec<String>,
-    /// HTTP Strict Transport Security.
-    pub hsts: Hsts,
-}
-
-/// The forward-secret AES-GCM suites of Mozilla's intermediate profile (Server Side TLS 5.7).
-const DEFAULT_SUITES: [&str; 4] = [
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-];
-const YEAR_SECONDS: i64 = 31_536_000;
 const DEFAULT_TENANTS_PER_SHARD: i32 = 100;
 
 /// The class in force for a Tenant: the one it names, else the one it had, else the default.
@@ -171,7 +158,9 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         proxy: proxy(spec.gateway.proxy.clone().unwrap_or_default()),
         issuer,
         certificate: spec.tls.certificate.unwrap_or_default(),
-        tls: tls(class),
+        tls: tls::of_class(&spec.tls),
+        http: http::resolve(spec.http.as_ref()),
+        unsupported: http::unsupported(spec.http.as_ref(), data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),
         network: network::resolve(&namespaces.network_policy.unwrap_or_default()),
@@ -226,16 +215,4 @@ fn proxy(proxy: Proxy) -> ResolvedProxy {
         load_balancer_class: service.load_balancer_class,
         source_ranges: service.source_ranges,
     }
-}
-
-fn tls(class: &TenantClass) -> ResolvedTls {
-    let tls = &class.spec.tls;
-    let min_version = tls.min_version.unwrap_or_default();
-    let cipher_suites = match min_version {
-        TlsVersion::V1_3 => Vec::new(),
-        TlsVersion::V1_2 if tls.cipher_suites.is_empty() => DEFAULT_SUITES.map(Into::into).to_vec(),
-        TlsVersion::V1_2 => tls.cipher_suites.clone(),
-    };
-    let year = || Hsts { max_age_seconds: YEAR_SECONDS, include_sub_domains: None };
-    ResolvedTls { min_version, cipher_suites, hsts: tls.hsts.clone().unwrap_or_else(year) }
 }

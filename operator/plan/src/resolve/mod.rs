@@ -3,11 +3,13 @@
 
 pub mod class;
 pub mod hosts;
+pub mod http;
 pub mod limits;
 pub mod namespaces;
 pub mod network;
 pub mod placement;
 pub mod state;
+pub mod tls;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +24,7 @@ use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
 use crate::resolve::state::ResolvedState;
+use crate::resolve::tls::TenantsTls;
 use crate::world::World;
 
 /// A Tenant about which nothing is left to doubt.
@@ -47,6 +50,8 @@ pub struct ResolvedTenant {
     pub hosts: Vec<ResolvedHost>,
     /// Where its traffic enters.
     pub placement: ResolvedPlacement,
+    /// What its hosts speak.
+    pub tls: TenantsTls,
     /// Size of a proxy of its own.
     pub replicas: Replicas,
     /// What becomes of its namespaces when it is deleted.
@@ -89,6 +94,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         ResolvedState::default()
     });
     let placement = placement::resolve(tenant, &name, &class, world, &mut rejections);
+    let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
     }
@@ -105,6 +111,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         state,
         hosts,
         placement,
+        tls,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::class::ClassPlan;
 use crate::diff::Changes;
 use crate::facts::{Facts, Progress};
 use crate::rejection::summary;
+use crate::resolve::class::ResolvedClass;
 use crate::resolve::placement::shard;
 use crate::world::World;
 
@@ -41,7 +42,9 @@ pub fn of(
         }
         ClassPlan::Keep { resolved, desired, changes } => {
             let accepted = holds(ConditionType::Accepted, "the spec is valid");
-            (shard_list(&name, resolved.shards, world), vec![accepted, ready(desired, changes, world, failures)])
+            let capabilities = capabilities(&resolved.class);
+            let ready = ready(desired, changes, world, failures);
+            (shard_list(&name, resolved.shards, world), vec![accepted, ready, capabilities])
         }
     };
     Some(TenantClassStatus {
@@ -74,6 +77,18 @@ fn ready(desired: &[Child], changes: &Changes, world: &World, failures: &[Failur
         Some((reason, message)) => fails(ConditionType::Ready, reason, message),
         None => holds(ConditionType::Ready, "everything of this generation was seen in place"),
     }
+}
+
+/// A class is served although something of it cannot be done: who reads its status is to know.
+fn capabilities(class: &ResolvedClass) -> Verdict {
+    if class.unsupported.is_empty() {
+        return holds(ConditionType::CapabilitiesSupported, "the data plane can do everything that is set");
+    }
+    let fields = class.unsupported.join(", ");
+    let message = format!(
+        "the data plane cannot do {fields}: remove them, or name a GatewayClass of Envoy Gateway; see docs/edge.md"
+    );
+    fails(ConditionType::CapabilitiesSupported, Reason::Unsupported, message)
 }
 
 fn shard_list(class: &str, shards: usize, world: &World) -> Vec<ClassShard> {

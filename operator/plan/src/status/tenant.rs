@@ -79,7 +79,7 @@ fn kept(
     let domains: Vec<DomainStatus> = tenant.hosts.iter().map(|h| hosts::status(h, tenant, world)).collect();
     let namespaces = namespaces(tenant, changes, world, failures);
     let verdicts = vec![
-        holds(ConditionType::Accepted, "the spec is valid"),
+        accepted(tenant),
         namespaces_ready(&namespaces),
         hosts::certificates_ready(tenant, desired, world),
         gateway::programmed(tenant, world),
@@ -100,6 +100,16 @@ fn kept(
         ..TenantStatus::default()
     };
     (status, verdicts.into_iter().chain([ready]).collect())
+}
+
+/// What is less strict than the class is not refused: a class that becomes stricter takes nobody's entry away.
+fn accepted(tenant: &ResolvedTenant) -> Verdict {
+    let clamped = &tenant.tls.clamped;
+    if clamped.is_empty() {
+        return holds(ConditionType::Accepted, "the spec is valid");
+    }
+    let reason = Reason::Clamped;
+    Verdict { kind: ConditionType::Accepted, holds: true, reason, message: bounded(clamped.join("; ")) }
 }
 
 fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, failures: &[Failure]) -> Verdict {

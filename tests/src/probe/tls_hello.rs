@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use octroi_tests::{Error, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::{Error, Result};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const HANDSHAKE: u8 = 22;
@@ -14,13 +15,19 @@ const HANDSHAKE: u8 = 22;
 /// TLS versions by their number on the wire (RFC 5246, appendix E).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
+    /// RFC 2246.
     Tls10,
+    /// RFC 4346.
     Tls11,
+    /// RFC 5246.
     Tls12,
 }
 
 /// Whether the server goes on with a client that speaks this version and no newer one. An alert, or a closed connection, is
 /// a refusal.
+///
+/// # Errors
+/// When nobody listens, or nothing is said in time.
 pub async fn is_accepted(address: SocketAddr, host: &str, version: Version) -> Result<bool> {
     let what = || format!("a {version:?} greeting to {host}");
     let greeted = async {
@@ -32,7 +39,8 @@ pub async fn is_accepted(address: SocketAddr, host: &str, version: Version) -> R
     timeout(LIMIT, greeted).await.map_err(Error::failed(what()))?.map_err(Error::io(what()))
 }
 
-fn hello(host: &str, version: Version) -> Vec<u8> {
+/// What a client says first.
+pub fn hello(host: &str, version: Version) -> Vec<u8> {
     let wire = match version {
         Version::Tls10 => [3, 1],
         Version::Tls11 => [3, 2],
@@ -60,7 +68,8 @@ fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
 }
 
 /// Prefixed by its length in two bytes.
+#[expect(clippy::cast_possible_truncation, reason = "a name of DNS has at most 253 bytes, and the rest is fixed")]
 fn sized(data: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(data.len()).unwrap();
+    let length = data.len() as u16;
     [&length.to_be_bytes()[..], data].concat()
 }

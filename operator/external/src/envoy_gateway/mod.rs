@@ -1,4 +1,7 @@
-//! `EnvoyProxy`, `ClientTrafficPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1` (Envoy Gateway 1.9).
+//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
+//! (Envoy Gateway 1.9).
+
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -6,7 +9,8 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext, Volume, VolumeMount};
 use serde::Serialize;
 
-use crate::{Header, Spec, TargetRef};
+pub use self::traffic::*;
+use crate::{HeaderSet, Spec};
 
 const API_VERSION: &str = "gateway.envoyproxy.io/v1alpha1";
 
@@ -179,60 +183,6 @@ pub struct Service {
     /// CIDRs that may reach it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_balancer_source_ranges: Vec<String>,
-}
-
-/// What the proxy does with clients' connections. Routes cannot override it.
-#[derive(Serialize, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientTrafficPolicySpec {
-    /// What it is attached to.
-    pub target_refs: Vec<TargetRef>,
-    /// TLS.
-    pub tls: ClientTls,
-    /// Headers.
-    pub headers: Headers,
-}
-
-impl Spec for ClientTrafficPolicySpec {
-    const API_VERSION: &'static str = API_VERSION;
-    const KIND: &'static str = "ClientTrafficPolicy";
-}
-
-/// TLS towards clients.
-#[derive(Serialize, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientTls {
-    /// `1.2` or `1.3`.
-    pub min_version: &'static str,
-    /// TLS 1.2 suites by OpenSSL names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ciphers: Vec<String>,
-    /// What is offered by ALPN.
-    pub alpn_protocols: Vec<&'static str>,
-}
-
-/// Headers that are changed.
-#[derive(Serialize, Clone, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct Headers {
-    /// Of a request, before anything else.
-    pub early_request_headers: RemovedHeaders,
-    /// Of a response, after everything else.
-    pub late_response_headers: HeaderSet,
-}
-
-/// Headers that are removed.
-#[derive(Serialize, Clone, Debug)]
-pub struct RemovedHeaders {
-    /// Their names.
-    pub remove: Vec<&'static str>,
-}
-
-/// Headers that are set.
-#[derive(Serialize, Clone, Debug)]
-pub struct HeaderSet {
-    /// Replaces what is there.
-    pub set: Vec<Header>,
 }
 
 /// What a route may refer to by an `ExtensionRef` filter.

@@ -1,0 +1,102 @@
+//! The edge in Envoy Gateway's words.
+
+use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
+
+use super::{
+    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, removed, response_headers, seconds,
+    shows_clients,
+};
+use crate::child::{Child, ChildKey, Metadata};
+use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::class::ResolvedClass;
+use crate::resolve::http::ResolvedHttp;
+use crate::resolve::tls::ResolvedTls;
+use crate::world::GatewayRef;
+
+/// By these Envoy is told what to do. What it may read one day is removed as well as what it reads now.
+const ENVOYS: &str = "x-envoy-";
+
+/// The policies of a tenant's entry.
+pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
+    let of_kind = |kind| ChildKey::new(kind, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    let class = &tenant.class;
+    let clients = of_kind(ChildKind::ClientTrafficPolicy);
+    let mut spec =
+        client_policy(entry_of(tenant), &class.http, Some(client_tls(&tenant.tls.tls)), response_headers(class));
+    if shows_clients(tenant) {
+        let cert_details_to_add = vec!["Subject", "DNS", "URI"];
+        spec.headers.x_forwarded_client_cert = eg::ForwardedClientCert { mode: "SanitizeSet", cert_details_to_add };
+    }
+    let clients = Child::new(clients.clone(), &Object::new(metadata.of_child(&clients), spec));
+    let backends = of_kind(ChildKind::BackendTrafficPolicy);
+    let http = eg::BackendHttpTimeout { request_timeout: seconds(class.http.request) };
+    let spec = eg::BackendTrafficPolicySpec {
+        target_refs: entry_of(tenant),
+        timeout: eg::BackendTimeout { http },
+        request_buffer: class.http.body_kib.map(|size| eg::RequestBuffer { limit: kib(size) }),
+    };
+    let backends = Child::new(backends.clone(), &Object::new(metadata.of_child(&backends), spec));
+    vec![backends, clients]
+}
+
+/// The policy of a Gateway. Without HSTS, which says nothing on plain HTTP (RFC 6797, section 7.2).
+pub(super) fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Child {
+    // A tenant's entry has its tenant's name, and so has its Gateway.
+    let name = format!("{}-gateway", gateway.name);
+    let key = ChildKey::new(ChildKind::ClientTrafficPolicy, &gateway.namespace, &name);
+    let response = HeaderSet { set: Vec::new(), remove: BANNERS.to_vec() };
+    let spec = client_policy(gateway_of(gateway), &class.http, None, response);
+    Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
+}
+
+fn client_policy(
+    target_refs: Vec<TargetRef>,
+    http: &ResolvedHttp,
+    tls: Option<eg::ClientTls>,
+    late_response_headers: HeaderSet,
+) -> eg::ClientTrafficPolicySpec {
+    let x_forwarded_for = eg::XForwardedFor { num_trusted_hops: http.trusted_hops };
+    eg::ClientTrafficPolicySpec {
+        target_refs,
+        client_ip_detection: (http.trusted_hops > 0).then_some(eg::ClientIpDetection { x_forwarded_for }),
+        tls,
+        path: eg::Path { escaped_slashes_action: "UnescapeAndRedirect", disable_merge_slashes: false },
+        headers: eg::Headers {
+            enable_envoy_headers: false,
+            with_underscores_action: "RejectRequest",
+            x_forwarded_client_cert: eg::ForwardedClientCert { mode: "Sanitize", cert_details_to_add: Vec::new() },
+            early_request_headers: eg::EarlyHeaders {
+                remove: removed(http.trusted_hops),
+                remove_on_match: vec![eg::StringMatch { kind: "Prefix", value: ENVOYS }],
+            },
+            late_response_headers,
+        },
+        timeout: eg::ClientTimeout {
+            tcp: eg::ClientTcpTimeout {
+                connection_inspection_timeout: seconds(http.handshake),
+                tls_handshake_timeout: seconds(http.handshake),
+            },
+            http: eg::ClientHttpTimeout {
+                request_headers_received_timeout: seconds(http.request_headers),
+                idle_timeout: seconds(http.idle),
+                stream_idle_timeout: seconds(http.stream_idle),
+            },
+        },
+        connection: eg::ClientConnection { connection_limit: eg::ConnectionLimit { value: http.connections } },
+        http2: eg::Http2 {
+            max_concurrent_streams: http.concurrent_streams,
+            initial_stream_window_size: STREAM_WINDOW,
+            initial_connection_window_size: CONNECTION_WINDOW,
+        },
+    }
+}
+
+fn client_tls(tls: &ResolvedTls) -> eg::ClientTls {
+    eg::ClientTls {
+        min_version: tls.min_version.as_str(),
+        ciphers: tls.cipher_suites.clone(),
+        ecdh_curves: tls.curves.clone(),
+        alpn_protocols: ALPN.to_vec(),
+    }
+}

@@ -1,0 +1,81 @@
+//! The edge in kgateway's words. It has no limit on connections, no timeout for a request's headers, and no choice for escaped
+//! slashes and for underscores in names; it always normalises paths.
+
+use octroi_external::{HeaderSet, Object, kgateway as kgw};
+
+use super::{CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, removed, response_headers, seconds};
+use crate::child::{Child, ChildKey, Metadata};
+use crate::kind::ChildKind;
+use crate::resolve::ResolvedTenant;
+use crate::resolve::class::ResolvedClass;
+use crate::world::GatewayRef;
+
+/// What Envoy has by itself: said, so that no release changes it unseen.
+const MAX_HEADERS_KIB: u32 = 60;
+const MAX_HEADERS: u32 = 100;
+
+/// Of the headers by which Envoy is spoken to, those that it leaves in a request from outside. It drops the others itself, and
+/// kgateway takes no more than 16 names in all.
+const LEFT_BY_ENVOY: [&str; 5] = [
+    "x-envoy-attempt-count",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-host",
+    "x-envoy-original-path",
+];
+
+/// The policy of a tenant's entry.
+pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
+    let key = ChildKey::new(ChildKind::TrafficPolicy, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    let http = &tenant.class.http;
+    let spec = kgw::TrafficPolicySpec {
+        target_refs: entry_of(tenant),
+        header_modifiers: kgw::HeaderModifiers { response: response_headers(&tenant.class) },
+        timeouts: kgw::Timeouts { request: seconds(http.request), stream_idle: seconds(http.stream_idle) },
+        buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
+    };
+    vec![Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))]
+}
+
+/// The policy of a Gateway: what kgateway lets nobody say of an entry alone.
+pub(super) fn of_gateway(
+    gateway: &GatewayRef,
+    class: &ResolvedClass,
+    shows_clients: bool,
+    metadata: &Metadata,
+) -> Child {
+    let key = ChildKey::new(ChildKind::ListenerPolicy, &gateway.namespace, &gateway.name);
+    let http = &class.http;
+    let http_settings = kgw::HttpSettings {
+        use_remote_address: true,
+        xff_num_trusted_hops: http.trusted_hops,
+        early_request_header_modifier: HeaderSet {
+            set: Vec::new(),
+            remove: removed(http.trusted_hops).into_iter().chain(LEFT_BY_ENVOY).collect(),
+        },
+        forward_client_cert_details: forwarded(shows_clients),
+        // Envoy adds none of its own; a backend's is removed by the policy of the entry.
+        server_header_transformation: "PassThrough",
+        max_request_headers_kb: MAX_HEADERS_KIB,
+        max_headers_count: MAX_HEADERS,
+        idle_timeout: seconds(http.idle),
+        stream_idle_timeout: seconds(http.stream_idle),
+        http2_protocol_options: kgw::Http2 {
+            max_concurrent_streams: http.concurrent_streams,
+            initial_stream_window_size: STREAM_WINDOW,
+            initial_connection_window_size: CONNECTION_WINDOW,
+        },
+    };
+    let default = kgw::Listeners { transport_socket_connect_timeout: seconds(http.handshake), http_settings };
+    let spec = kgw::ListenerPolicySpec { target_refs: gateway_of(gateway), default };
+    Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
+}
+
+/// What a client says of its certificate is removed, or replaced by what the handshake showed.
+fn forwarded(shows_clients: bool) -> kgw::ForwardClientCertDetails {
+    if !shows_clients {
+        return kgw::ForwardClientCertDetails { mode: "Sanitize", details: None };
+    }
+    let details = Some(kgw::ClientCertDetails { subject: true, dns: true, uri: true });
+    kgw::ForwardClientCertDetails { mode: "SanitizeSet", details }
+}
