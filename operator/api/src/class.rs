@@ -24,6 +24,7 @@ use crate::{ClassHttp, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas}
     annotation("helm.sh/resource-policy", "keep"),
     validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40", "metadata.name must be a DNS label of at most 40 characters that starts with a letter, such as gold"),
     validation = ("self.spec.baseDomain == oldSelf.spec.baseDomain || !has(oldSelf.status) || !has(oldSelf.status.tenants) || oldSelf.status.tenants == 0", "spec.baseDomain cannot change while tenants use the class, since their hosts hang on it: make a new TenantClass and move the tenants"),
+    validation = ("self.spec.gateway.gatewayClassName == oldSelf.spec.gateway.gatewayClassName || !has(oldSelf.status) || !has(oldSelf.status.tenants) || oldSelf.status.tenants == 0", "spec.gateway.gatewayClassName cannot change while tenants use the class, since all of them would answer on other addresses at once: make a new TenantClass and move the tenants"),
     printcolumn(name = "Domain", type_ = "string", json_path = ".spec.baseDomain", description = "tenants answer below it"),
     printcolumn(name = "GatewayClass", type_ = "string", json_path = ".spec.gateway.gatewayClassName", description = "what serves it"),
     printcolumn(name = "Tenants", type_ = "integer", json_path = ".status.tenants", description = "how many use it"),

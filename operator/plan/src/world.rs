@@ -186,6 +186,11 @@ impl World {
         }
     }
 
+    /// The data plane of a GatewayClass; `None` for one that is not there, or that Octroi does not know.
+    pub fn data_plane(&self, gateway_class: &str) -> Option<DataPlane> {
+        DataPlane::of_controller(&self.gateway_classes.get(gateway_class)?.controller_name)
+    }
+
     /// Whether a Gateway serves. kgateway says `Programmed=True` before its proxy runs, even when its pods are refused
     /// (seen on a build of August 2026), so there the proxy's Deployment is asked too.
     pub fn is_programmed(&self, gateway: &GatewayRef, data_plane: DataPlane) -> bool {

@@ -3,12 +3,15 @@
 
 mod support;
 
-use octroi_api::Tenant;
+use octroi_api::conditions::Reason;
+use octroi_api::{Tenant, TenantStatus};
+use octroi_plan::diff::{Action, Change};
 use octroi_plan::tenant::TenantPlan;
 use octroi_plan::{ChildKey, ChildKind};
 use serde_json::json;
 use support::invariants::{assert_hosts_have_one_owner, assert_nothing_changed_hands, assert_shards_are_not_overfull};
-use support::{Cluster, MOST, class, classes, tenant};
+use support::refusal::assert_is;
+use support::{Cluster, ENVOY_GATEWAY, KGATEWAY, MOST, accept_gap, class, classes, tenant};
 
 /// Two tenants whose names and classes end up in one object name.
 #[test]
@@ -137,4 +140,59 @@ fn the_shards_of_a_dedicated_class_are_not_overfull_either() {
     }
     assert_shards_are_not_overfull(&cluster, MOST);
     assert_eq!(cluster.entry("t3").unwrap().parent().name, "gold-1");
+}
+
+/// A class of another data plane takes over the tenant's own Gateway, which has one name: nothing of that without consent, and
+/// all of it with.
+#[test]
+fn a_class_of_another_data_plane_waits_for_consent() {
+    let own = |class: &str| json!({"className": class, "gateway": {"mode": "Dedicated"}});
+    let mut cluster = Cluster::with(classes());
+    let mut wanted = tenant("acme", &own("standard"));
+    cluster.apply(wanted.clone());
+    cluster.settle();
+    let key = |kind| ChildKey::new(kind, "gw-acme", "acme");
+    let gateway_class =
+        |cluster: &Cluster| cluster.objects[&key(ChildKind::Gateway)].body["spec"]["gatewayClassName"].clone();
+    let before = cluster.objects.len();
+
+    wanted.status = Some(TenantStatus { class_name: Some("standard".into()), ..TenantStatus::default() });
+    wanted.spec.class_name = Some("gold".into());
+    cluster.apply(wanted.clone());
+    let TenantPlan::Reject(rejections) = cluster.plan("acme") else { panic!("nobody consented") };
+    assert_is(
+        &rejections[0],
+        Reason::GapNotAccepted,
+        "spec.className",
+        &["octroi.dev/accept-gap=Dedicated", "or name a class of the data plane it is on"],
+    );
+    cluster.settle();
+    assert_eq!((gateway_class(&cluster), cluster.objects.len()), (ENVOY_GATEWAY.into(), before));
+
+    accept_gap(&mut wanted, "Dedicated");
+    cluster.apply(wanted);
+    cluster.settle();
+    assert_eq!(gateway_class(&cluster), KGATEWAY);
+    assert!(cluster.objects.contains_key(&key(ChildKind::TrafficPolicy)));
+    assert!(!cluster.objects.contains_key(&key(ChildKind::ClientTrafficPolicy)));
+}
+
+/// From a proxy of its own to a shared one of another data plane: the old one is not made anew under the other.
+#[test]
+fn a_proxy_of_ones_own_goes_when_its_data_plane_does() {
+    let mut cluster = Cluster::with(classes());
+    let mut wanted = tenant("acme", &json!({"className": "standard", "gateway": {"mode": "Dedicated"}}));
+    cluster.apply(wanted.clone());
+    cluster.settle();
+    wanted.status = Some(TenantStatus { class_name: Some("standard".into()), ..TenantStatus::default() });
+    wanted.spec.class_name = Some("gold".into());
+    wanted.spec.gateway = serde_json::from_value(json!({"mode": "Shared"})).unwrap();
+    accept_gap(&mut wanted, "Shared");
+    cluster.apply(wanted);
+    let written = cluster.log.len();
+    cluster.settle();
+    assert_eq!(cluster.entry("acme").unwrap().parent().name, "gold-0");
+    let own = ChildKey::new(ChildKind::Gateway, "gw-acme", "acme");
+    let of_own: Vec<_> = cluster.log[written..].iter().filter(|change| change.key == own).collect();
+    assert!(matches!(of_own.as_slice(), [Change { action: Action::Delete(_), .. }]), "{of_own:?}");
 }

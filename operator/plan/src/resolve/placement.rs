@@ -71,7 +71,31 @@ pub fn resolve(
         GatewayMode::Dedicated => own.clone(),
         GatewayMode::Shared => choose_shard(name, class, world),
     };
-    settle(tenant, name, class.data_plane, world, &own, target)
+    let crosses = crosses(tenant, class, world);
+    if crosses && !consents(tenant, &target) {
+        let message = format!(
+            "class '{}' is served by another data plane, and the tenant would answer on another address at once: annotate the Tenant with {}={} to accept the gap, or name a class of the data plane it is on",
+            class.name,
+            labels::ACCEPT_GAP,
+            target.mode().as_str()
+        );
+        rejections.push(Rejection::new(Reason::GapNotAccepted, "spec.className", message));
+    }
+    settle(tenant, name, class.data_plane, world, &own, target, crosses)
+}
+
+/// Whether the tenant comes from a class of another data plane. That move is made in one go: what a tenant's entry and its own
+/// Gateway are under the one data plane, they cannot be under the other as well.
+fn crosses(tenant: &Tenant, class: &ResolvedClass, world: &World) -> bool {
+    let kept = tenant.status.as_ref().and_then(|status| status.class_name.as_ref());
+    let before = kept.and_then(|name| world.classes.get(name));
+    let before = before.and_then(|class| world.data_plane(&class.spec.gateway.gateway_class_name));
+    before.is_some_and(|before| before != class.data_plane)
+}
+
+fn consents(tenant: &Tenant, target: &GatewayRef) -> bool {
+    let consent = tenant.metadata.annotations.as_ref().and_then(|a| a.get(labels::ACCEPT_GAP));
+    consent.map(String::as_str) == Some(target.mode().as_str())
 }
 
 /// A tenant stays on the shard that it is on, or that was kept for it; a new one takes the first with room.
@@ -99,6 +123,7 @@ fn settle(
     world: &World,
     own: &GatewayRef,
     target: GatewayRef,
+    crosses: bool,
 ) -> ResolvedPlacement {
     let entry_key = crate::compile::entry::key(name);
     let (attached, entry_served) = match world.get(&entry_key).map(|o| &o.facts) {
@@ -107,15 +132,15 @@ fn settle(
         }
         _ => (None, false),
     };
-    let Some(current) = attached.filter(|current| *current != target && world.get(&current.key()).is_some()) else {
+    let stays = |current: &GatewayRef| *current != target && world.get(&current.key()).is_some() && !crosses;
+    let Some(current) = attached.filter(stays) else {
         // A gateway of its own is kept until the entry is served by the one it moved to.
-        let leftover = target != *own && !entry_served && world.get(&own.key()).is_some();
+        let leftover = target != *own && !entry_served && world.get(&own.key()).is_some() && !crosses;
         let own_gateway = target == *own || leftover;
         let sources = sources(name, [own, &target], world);
         return ResolvedPlacement { serving: target.clone(), target, own_gateway, sources, waiting: None };
     };
-    let consent = tenant.metadata.annotations.as_ref().and_then(|a| a.get(labels::ACCEPT_GAP));
-    let waiting = if consent.map(String::as_str) != Some(target.mode().as_str()) {
+    let waiting = if !consents(tenant, &target) {
         Some(Waiting::ForConsent)
     } else if !world.is_programmed(&target, data_plane) {
         Some(Waiting::ForProxy)
