@@ -53,7 +53,7 @@ light() {
 
 lab() {
     stage "lab: up, with Octroi" lab/octroi.sh install
-    stage "lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --test lab --test e2e --test attacks --test lifecycle -- --test-threads=1
+    stage "lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --test lab --test doctor --test e2e --test attacks --test lifecycle -- --test-threads=1
 }
 
 lab/lab.sh preflight full

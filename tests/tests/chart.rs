@@ -8,6 +8,7 @@ use std::path::Path;
 
 use helm::{ALL_ON, NAMESPACE, helm as run_helm, kubectl, render, title};
 use kube::api::PatchParams;
+use octroi_plan::GUARDS;
 use octroi_tests::crds::{self, Project};
 use octroi_tests::light::LightLab;
 use octroi_tests::{manifest, strict};
@@ -32,31 +33,6 @@ const ALWAYS: [&str; 17] = [
     "RoleBinding/octroi-operator",
     "Service/octroi-metrics",
     "ServiceAccount/octroi",
-];
-
-/// The guards: each a policy and its binding, there always and kept.
-const GUARDS: [&str; 21] = [
-    "octroi-claims",
-    "octroi-cordon",
-    "octroi-endpoints",
-    "octroi-gateways",
-    "octroi-hold",
-    "octroi-namespaces",
-    "octroi-operator",
-    "octroi-ownership",
-    "octroi-platform-kinds",
-    "octroi-pods",
-    "octroi-route-backends",
-    "octroi-route-filters",
-    "octroi-route-hosts",
-    "octroi-route-metadata",
-    "octroi-route-parents",
-    "octroi-route-size",
-    "octroi-services",
-    "octroi-tenant-deletion",
-    "octroi-tenant-limits",
-    "octroi-tenant-rights",
-    "octroi-tenantclass-deletion",
 ];
 
 /// Beside the guards, what outlives the release: traffic, guards or tenants' rights hang on it.

@@ -3,6 +3,7 @@
 mod cluster;
 mod crds;
 mod diff;
+mod doctor;
 mod hold;
 mod input;
 mod operator;
@@ -32,6 +33,8 @@ enum Command {
     Render(render::Args),
     /// Print what the operator would change in the cluster.
     Diff(diff::Args),
+    /// Print what of the data planes, the guards and the classes has to be put right.
+    Doctor(doctor::Args),
     /// Print the state of a Tenant, on one screen.
     Status(status::Args),
     /// Take a Tenant out of service, or cordon it, whatever its spec says.
@@ -59,6 +62,7 @@ async fn run() -> Result<ExitCode> {
         Command::Operator(args) => operator::run(args).await?,
         Command::Render(args) => render::run(&args)?,
         Command::Diff(args) => return diff::run(&args).await,
+        Command::Doctor(args) => return doctor::run(&args).await,
         Command::Status(args) => status::run(&args).await?,
         Command::Suspend(args) => hold::suspend(args).await?,
         Command::Resume(args) => hold::resume(args).await?,

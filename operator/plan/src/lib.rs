@@ -15,6 +15,7 @@ pub mod compile;
 pub mod diff;
 pub mod digest;
 pub mod facts;
+mod guards;
 pub mod kind;
 pub mod plan;
 pub mod quantity;
@@ -27,4 +28,5 @@ pub mod tenant;
 pub mod world;
 
 pub use child::{Child, ChildKey, Owner};
+pub use guards::GUARDS;
 pub use kind::ChildKind;
