@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::on_stage;
 use crate::sample;
-use octroi_tests::probe::tls_hello;
+use octroi_tests::probe::tls_hello::{self, ECDSA_AES_256, Offer, P_256, Version, X25519, accepts};
 
 const FORGED: &str = "192.0.2.66";
 /// Each with a value that nobody but this client writes.
@@ -50,6 +50,8 @@ const CLAIMS: [&str; 29] = [
 ];
 /// No list has it, and Envoy may read it one day.
 const UNHEARD_OF: &str = "x-envoy-unheard-of";
+/// What the class of the impatient edge takes of TLS 1.2, and no more.
+const CHOSEN: Offer = Offer { version: Version::Tls12, suites: &[ECDSA_AES_256], groups: &[X25519, P_256] };
 /// What the class of the impatient edge says, in seconds.
 const PATIENCE: u64 = 2;
 /// A busy machine may be late by this much.
@@ -61,7 +63,7 @@ const BODY_KIB: usize = 64;
 async fn a_shared_edge_takes_nothing_that_it_should_not() {
     on_stage("hard", async |stage| {
         let class = stage.class("c", |_| {}).await?;
-        let impatient = stage.class("i", |spec| spec["http"] = impatient()).await?;
+        let impatient = stage.class("i", be_impatient).await?;
         let (a, b) = (stage.tenant(&class, "a", |_| {}).await?, stage.tenant(&impatient, "b", |_| {}).await?);
         Box::pin(edge_of(stage, &a, &b)).await
     })
@@ -76,7 +78,7 @@ async fn a_dedicated_edge_takes_nothing_that_it_should_not() {
         let impatient = stage
             .class("i", |spec| {
                 own(spec);
-                spec["http"] = impatient();
+                be_impatient(spec);
             })
             .await?;
         let (a, b) = (stage.tenant(&class, "a", |_| {}).await?, stage.tenant(&impatient, "b", |_| {}).await?);
@@ -85,10 +87,12 @@ async fn a_dedicated_edge_takes_nothing_that_it_should_not() {
     .await;
 }
 
-fn impatient() -> Value {
+fn be_impatient(spec: &mut Value) {
     let timeouts = json!({"handshakeSeconds": PATIENCE, "requestHeadersSeconds": PATIENCE, "idleSeconds": PATIENCE,
         "streamIdleSeconds": PATIENCE, "requestSeconds": PATIENCE});
-    json!({"trustedHops": 1, "timeouts": timeouts, "limits": {"concurrentStreams": 7, "connections": CONNECTIONS, "bodyKiB": BODY_KIB}})
+    spec["tls"]["cipherSuites"] = json!(["ECDHE-ECDSA-AES256-GCM-SHA384"]);
+    spec["tls"]["curves"] = json!(["X25519"]);
+    spec["http"] = json!({"trustedHops": 1, "timeouts": timeouts, "limits": {"concurrentStreams": 7, "connections": CONNECTIONS, "bodyKiB": BODY_KIB}});
 }
 
 /// One with the defaults, one with a class that sets everything.
@@ -98,6 +102,7 @@ async fn edge_of(stage: &Stage, plain: &Guest<'_>, impatient: &Guest<'_>) -> Res
         guest.deploy(&talkative(&guest.name, &guest.www())).await?;
         stage.probe.until_status(&guest.ask(&guest.www(), "/").await?, 200, LIMIT).await?;
     }
+    takes_of_tls_what_the_class_says(plain, impatient).await?;
     believes_nobody(stage, plain).await?;
     believes_one_hop(stage, impatient).await?;
     tells_nothing_of_itself(stage, plain).await?;
@@ -125,6 +130,19 @@ fn talkative(namespace: &str, host: &str) -> Value {
         "backendRefs": [{"name": "web-v1", "port": 80}],
     });
     sample::route_of(namespace, "www", &[host.to_owned()], &json!([rule]))
+}
+
+async fn takes_of_tls_what_the_class_says(plain: &Guest<'_>, picky: &Guest<'_>) -> Result<()> {
+    let usual = Offer::of(Version::Tls12);
+    let other_suite = Offer { suites: usual.suites, ..CHOSEN };
+    let other_curve = Offer { groups: usual.groups, ..CHOSEN };
+    for (guest, offer, is_taken) in
+        [(plain, usual, true), (picky, CHOSEN, true), (picky, other_suite, false), (picky, other_curve, false)]
+    {
+        let taken = accepts(guest.address().await?, &guest.www(), &offer).await?;
+        assert_eq!(taken, is_taken, "{}: {offer:x?}", guest.name);
+    }
+    Ok(())
 }
 
 async fn claiming(stage: &Stage, guest: &Guest<'_>) -> Result<Answer> {
@@ -237,7 +255,7 @@ async fn closes_on_the_silent_and_the_slow(stage: &Stage, guest: &Guest<'_>) -> 
     // kgateway leaves the first bytes to Envoy's own patience, 15 s.
     let first_bytes = if stage.plane == DataPlane::Kgateway { Duration::from_secs(15) + LATE } else { limit };
     closed("no handshake", stage.probe.silent(&secure).await, &[], first_bytes).await?;
-    let hello = tls_hello::hello(&guest.www(), tls_hello::Version::Tls12);
+    let hello = tls_hello::hello(&guest.www(), &CHOSEN);
     closed("half a handshake", stage.probe.silent(&secure).await, &hello, limit).await?;
     closed("no request", stage.probe.raw(&secure).await, &[], limit).await?;
     closed("half a request", stage.probe.raw(&secure).await, b"GET / HTTP/1.1\r\nHost: a\r\n", limit).await?;
