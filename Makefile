@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export OCTROI_KGATEWAY_CRDS ?=
 GATEWAY_CLASS ?= octroi-envoy-gateway
 
-.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission conformance lab-up lab-down lab-env generate
+.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission bench-waf crs conformance lab-up lab-down lab-env generate
 
 help: ## What there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -44,6 +44,14 @@ bench: ## Measure Octroi beside kubectl on the running lab
 bench-admission: ## Measure what the admission policies add to the write of a route; no root
 	@lab/lab.sh build kubernetes etcd helm gateway-api
 	@cargo run -q --release -p octroi-tests --bin admission-cost
+
+crs: ## The OWASP Core Rule Set's regression tests, and ordinary requests, through the firewall; needs Go, no cluster
+	@lab/lab.sh build coreruleset
+	@cargo run -q -p octroi-crs --bin crs -- --coreruleset "$$(lab/lab.sh dir coreruleset)"
+
+bench-waf: ## Measure what the firewall costs a request, by the engine alone and through the service; needs Go, no cluster
+	@lab/lab.sh build coreruleset
+	@cargo run -q --release -p octroi-crs --bin waf-latency -- --coreruleset "$$(lab/lab.sh dir coreruleset)"
 
 conformance: ## The Gateway API's tests of isolation, in namespaces that Octroi makes on the running lab
 	@lab/conformance.sh

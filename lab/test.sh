@@ -44,6 +44,11 @@ unit() {
     stage "unit tests" cargo test --locked --workspace --exclude octroi-tests
 }
 
+crs() {
+    stage "core rule set: build" lab/lab.sh build coreruleset
+    stage "core rule set: tests" cargo run -q --locked -p octroi-crs --bin crs -- --coreruleset "$(lab/lab.sh dir coreruleset)"
+}
+
 light() {
     stage "light lab: build" lab/lab.sh build kubernetes etcd helm gateway-api cert-manager envoy-gateway route-manifests
     stage "light lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --lib --test schema --test golden --test bad_input \
@@ -58,11 +63,11 @@ lab() {
 
 lab/lab.sh preflight full
 lab/lab.sh packages
-[ $# -gt 0 ] || set -- check unit light lab
+[ $# -gt 0 ] || set -- check unit crs light lab
 for part in "$@"; do
     case $part in
-        check | unit | light | lab) "$part" ;;
-        *) echo "lab/test.sh: no stage '$part': check, unit, light or lab" >&2; exit 2 ;;
+        check | unit | crs | light | lab) "$part" ;;
+        *) echo "lab/test.sh: no stage '$part': check, unit, crs, light or lab" >&2; exit 2 ;;
     esac
 done
 printf '\n== times\n'

@@ -75,6 +75,7 @@ make_part() {
     envoy) make_envoy "$2" ;;
     gateway-api) make_gateway_api "$2" ;;
     route-manifests) make_route_manifests "$2" ;;
+    coreruleset) make_coreruleset "$2" ;;
     *) make_go "$1" "$2" ;;
   esac
   case $1 in
@@ -131,6 +132,15 @@ make_route_manifests() {
   cp -r "$suite/base" "$suite/tests" "$suite/mesh" "$1/conformance/"
   chmod -R u+w "$1"
   find "$1" -type f ! -name '*.yaml' -delete
+}
+
+# The OWASP Core Rule Set as Coraza's module of it has it: rules/ and tests/.
+make_coreruleset() {
+  local from
+  from=$(module_dir coreruleset)
+  cp -r "$from/rules" "$from/tests" "$1/"
+  chmod -R u+w "$1"
+  find "$1/tests" -type f ! -name '*.yaml' -delete
 }
 
 # The suite is made of tests: its program is a test binary.

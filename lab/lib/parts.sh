@@ -6,7 +6,7 @@ RECIPE=1
 
 PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy cert-manager gateway-api echo)
 # Built on demand only: tests want them, the cluster does not.
-TEST_PARTS=(route-manifests conformance)
+TEST_PARTS=(route-manifests conformance coreruleset)
 
 part_version() {
   case $1 in
@@ -20,6 +20,7 @@ part_version() {
     envoy) echo "v$ENVOY_VERSION" ;;
     cert-manager) echo "$CERT_MANAGER_VERSION" ;;
     gateway-api | route-manifests | conformance) echo "$GATEWAY_API_VERSION" ;;
+    coreruleset) echo "$CORERULESET_VERSION" ;;
     echo) echo dev ;;
     *) die "there is no part called '$1'" "the parts are: ${PARTS[*]} ${TEST_PARTS[*]}" ;;
   esac
@@ -46,6 +47,7 @@ part_module() {
     cert-manager) echo github.com/cert-manager/cert-manager ;;
     gateway-api | route-manifests) echo sigs.k8s.io/gateway-api ;;
     conformance) echo sigs.k8s.io/gateway-api/conformance ;;
+    coreruleset) echo github.com/corazawaf/coraza-coreruleset/v4 ;;
   esac
 }
 
@@ -55,7 +57,7 @@ part_binaries() {
     containerd) echo "containerd ctr containerd-shim-runc-v2" ;;
     runc) echo "runc pause" ;;
     cert-manager) echo cert-manager-controller ;;
-    gateway-api | route-manifests) ;;
+    gateway-api | route-manifests | coreruleset) ;;
     conformance) echo "echo-basic conformance.test" ;;
     *) echo "$1" ;;
   esac

@@ -7,9 +7,11 @@ mod doctor;
 mod hold;
 mod input;
 mod operator;
+mod process;
 mod render;
 mod screen;
 mod status;
+mod waf;
 mod yaml;
 
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ struct Cli {
 enum Command {
     /// Run the operator.
     Operator(operator::Args),
+    /// Run the web application firewall that the data planes ask.
+    Waf(waf::Args),
     /// Print, offline, what the operator would apply.
     Render(render::Args),
     /// Print what the operator would change in the cluster.
@@ -60,6 +64,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Operator(args) => operator::run(args).await?,
+        Command::Waf(args) => waf::run(args).await?,
         Command::Render(args) => render::run(&args)?,
         Command::Diff(args) => return diff::run(&args).await,
         Command::Doctor(args) => return doctor::run(&args).await,
