@@ -42,6 +42,8 @@ pub struct Run {
     pub started: SystemTime,
     /// Every request.
     pub samples: Vec<Sample>,
+    /// Why requests had no answer: when each was due, and what went wrong.
+    pub failures: Vec<(Duration, Failure)>,
 }
 
 impl Run {
@@ -104,13 +106,19 @@ pub async fn run(
         }
         let (probe, ask, pool) = (probe.clone(), ask.clone(), Arc::clone(&pool));
         requests.spawn(async move {
-            let outcome = Outcome::of(&pool.ask(&probe, &ask).await);
-            Sample { at, took: start.elapsed().saturating_sub(at), outcome }
+            let answered = pool.ask(&probe, &ask).await;
+            let sample = Sample { at, took: start.elapsed().saturating_sub(at), outcome: Outcome::of(&answered) };
+            (sample, answered.err())
         });
     }
-    let mut samples = requests.join_all().await;
+    let (mut samples, mut failures) = (Vec::new(), Vec::new());
+    for (sample, failure) in requests.join_all().await {
+        samples.push(sample);
+        failures.extend(failure.map(|failure| (sample.at, failure)));
+    }
     samples.sort_by_key(|sample| sample.at);
-    Run { started, samples }
+    failures.sort_by_key(|(at, _)| *at);
+    Run { started, samples, failures }
 }
 
 /// Connections that wait for their next request.
