@@ -50,7 +50,13 @@ async fn undisturbed(
     let (run, made) = tokio::join!(run, mistake());
     made?;
     println!("{}: beside {what}: {}", guest.name, counted(&run.histogram()));
-    assert_eq!((run.samples.len(), run.failed(200)), (REQUESTS, 0), "{}: {:?}", counted(&run.histogram()), run.failures);
+    assert_eq!(
+        (run.samples.len(), run.failed(200)),
+        (REQUESTS, 0),
+        "{}: {:?}",
+        counted(&run.histogram()),
+        run.failures
+    );
     Ok(())
 }
 
