@@ -157,6 +157,10 @@ check_pins() {
     have=$(awk -v m="$module" '$1 == "require" { $1 = ""; $0 = $0 } $1 == m { print $2; exit }' "$(part_sources "$part")/go.mod")
     [[ $have == "$want" ]] || { warn "the go.mod of $part has $module $have, pins.env has $want"; bad=1; }
   done
+  # The operator has the rules in its binary that the lab tests it by.
+  have=$(awk '$1 == "github.com/corazawaf/coraza-coreruleset/v4" { print $2; exit }' "$LAB/../operator/coraza/go/go.mod")
+  [[ $have == "$CORERULESET_VERSION" ]] ||
+    { warn "operator/coraza/go/go.mod has the Core Rule Set $have, pins.env has $CORERULESET_VERSION"; bad=1; }
   while read -r module have; do
     [[ $have == "$KUBERNETES_STAGING_VERSION" ]] ||
       { warn "lab/go/kubernetes/go.mod replaces $module by $have, pins.env has $KUBERNETES_STAGING_VERSION"; bad=1; }

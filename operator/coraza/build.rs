@@ -1,4 +1,4 @@
-//! Builds the Go half of this crate, `go/`, as a C archive and links it. It needs Go and a C compiler, and no libclang: five
+//! Builds the Go half of this crate, `go/`, as a C archive and links it. It needs Go and a C compiler, and no libclang: six
 //! functions are declared by hand on both sides.
 
 use std::env;
@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 const TAGS: &str = "no_fs_access,coraza.rule.no_regex_multiline,coraza.rule.mandatory_rule_id_check";
 
 fn main() -> ExitCode {
-    for file in ["exports.go", "inspect.go", "packed.go", "rx.go", "go.mod", "go.sum"] {
+    for file in ["exports.go", "inspect.go", "packed.go", "rules.go", "rx.go", "go.mod", "go.sum"] {
         println!("cargo::rerun-if-changed=go/{file}");
     }
     println!("cargo::rerun-if-env-changed=GO");

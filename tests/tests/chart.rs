@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use helm::{ALL_ON, NAMESPACE, helm as run_helm, kubectl, render, title};
+use kube::Client;
 use kube::api::PatchParams;
 use octroi_plan::GUARDS;
 use octroi_tests::crds::{self, Project};
@@ -15,7 +16,7 @@ use octroi_tests::{manifest, strict};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-const ALWAYS: [&str; 17] = [
+const ALWAYS: [&str; 24] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-operator",
     "ClusterRole/octroi-tenant-admin",
@@ -24,29 +25,44 @@ const ALWAYS: [&str; 17] = [
     "ClusterRole/octroi-viewer",
     "ClusterRoleBinding/octroi-operator",
     "Deployment/octroi",
+    "Deployment/octroi-waf",
     "MutatingAdmissionPolicy/octroi-default-parent",
     "MutatingAdmissionPolicyBinding/octroi-default-parent",
     "Namespace/octroi-gateways",
     "NetworkPolicy/octroi",
+    "NetworkPolicy/octroi-waf",
     "PodDisruptionBudget/octroi",
+    "PodDisruptionBudget/octroi-waf",
     "Role/octroi-operator",
+    "Role/octroi-waf",
     "RoleBinding/octroi-operator",
+    "RoleBinding/octroi-waf",
     "Service/octroi-metrics",
+    "Service/octroi-waf",
     "ServiceAccount/octroi",
+    "ServiceAccount/octroi-waf",
 ];
 
 /// Beside the guards, what outlives the release: traffic, guards or tenants' rights hang on it.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 18] = [
     "ClusterRole/octroi-gateway-view",
     "ClusterRole/octroi-tenant-admin",
     "ClusterRole/octroi-tenant-edit",
     "ClusterRole/octroi-tenant-view",
+    "Deployment/octroi-waf",
     "GatewayClass/octroi-envoy-gateway",
     "GatewayClass/octroi-kgateway",
     "GatewayParameters/octroi-kgateway",
+    "HorizontalPodAutoscaler/octroi-waf",
     "MutatingAdmissionPolicy/octroi-default-parent",
     "MutatingAdmissionPolicyBinding/octroi-default-parent",
     "Namespace/octroi-gateways",
+    "NetworkPolicy/octroi-waf",
+    "PodDisruptionBudget/octroi-waf",
+    "Role/octroi-waf",
+    "RoleBinding/octroi-waf",
+    "Service/octroi-waf",
+    "ServiceAccount/octroi-waf",
 ];
 
 /// What no member of a tenant may write, by group; each would undo what the platform built.
@@ -82,13 +98,21 @@ fn lint_is_strict_and_clean() {
 fn a_template_needs_no_cluster_and_each_switch_adds_its_own_kind() {
     assert_eq!(titles(""), with_guards(&ALWAYS));
     let off = "podDisruptionBudget.enabled=false,networkPolicy.enabled=false";
-    let gone = ["NetworkPolicy/octroi", "PodDisruptionBudget/octroi"].map(String::from);
+    let gone = [
+        "NetworkPolicy/octroi",
+        "NetworkPolicy/octroi-waf",
+        "PodDisruptionBudget/octroi",
+        "PodDisruptionBudget/octroi-waf",
+    ]
+    .map(String::from);
     assert_eq!(&titles("") - &titles(off), BTreeSet::from(gone));
     let more = [
         "GatewayClass/octroi-envoy-gateway",
         "GatewayClass/octroi-kgateway",
         "GatewayParameters/octroi-kgateway",
+        "HorizontalPodAutoscaler/octroi-waf",
         "ServiceMonitor/octroi",
+        "ServiceMonitor/octroi-waf",
     ];
     assert_eq!(&titles(ALL_ON) - &titles(""), BTreeSet::from(more.map(String::from)));
 }
@@ -107,6 +131,9 @@ fn a_wrong_value_is_refused_by_name() {
         ("resources.limit.memory=1Gi", "at '/resources': additional properties 'limit' not allowed"),
         ("resources.limits.memory=1GB", "at '/resources/limits/memory'"),
         ("replicas=0", "at '/replicas': minimum: got 0, want 1"),
+        ("waf.replicas.min=0", "at '/waf/replicas/min': minimum: got 0, want 1"),
+        ("waf.replicas.min=3", "waf.replicas.min is above waf.replicas.max: raise max"),
+        ("waf.enabled=false", "at '/waf': additional properties 'enabled' not allowed"),
         ("replicas=two", "at '/replicas': got string, want integer"),
         ("logging.format=xml", "at '/logging/format': value must be one of 'json', 'text'"),
         ("image.pullPolicy=always", "at '/image/pullPolicy': value must be one of"),
@@ -228,24 +255,30 @@ async fn every_object_is_accepted_under_strict_validation() {
 }
 
 #[tokio::test]
-async fn the_pod_is_admitted_where_restricted_is_enforced() {
+async fn the_pods_are_admitted_where_restricted_is_enforced() {
     let (lab, _) = lab_with_crds().await;
     let client = lab.client().unwrap();
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "strict", "labels": labels}});
     helm::apply(&client, &namespace).await;
+    for deployment in ["octroi", "octroi-waf"] {
+        is_admitted(&client, deployment).await;
+    }
+}
+
+async fn is_admitted(client: &Client, deployment: &str) {
     let account =
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "octroi", "namespace": "strict"}});
-    helm::apply(&client, &account).await;
-    let mut pod = find(&render(""), "Deployment/octroi")["spec"]["template"].clone();
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": deployment, "namespace": "strict"}});
+    helm::apply(client, &account).await;
+    let mut pod = find(&render(""), &format!("Deployment/{deployment}"))["spec"]["template"].clone();
     pod["apiVersion"] = json!("v1");
     pod["kind"] = json!("Pod");
-    pod["metadata"] = json!({"name": "octroi", "namespace": "strict"});
-    helm::apply(&client, &pod).await;
+    pod["metadata"] = json!({"name": deployment, "namespace": "strict"});
+    helm::apply(client, &pod).await;
 
     pod["metadata"]["name"] = json!("lax");
     pod["spec"]["containers"][0]["securityContext"] = json!({});
-    let refused = strict::apply_strict(&client, &pod).await.unwrap_err();
+    let refused = strict::apply_strict(client, &pod).await.unwrap_err();
     assert!(refused.api_message().contains("restricted"), "{refused}");
 }
 
@@ -263,9 +296,12 @@ async fn uninstall_and_install_again_take_back_what_was_kept() {
         NAMESPACE,
         "--create-namespace",
         "--set",
-        "gatewayClasses.envoyGateway.create=true",
+        "gatewayClasses.envoyGateway.create=true,waf.replicas.max=4",
     ];
-    let uid = |what: &str| kubectl(lab.kubeconfig(), &["get", what, "-o", "jsonpath={.metadata.uid}"]).ok();
+    // Of what is kept, the firewall alone lies in a namespace.
+    let uid = |what: &str| {
+        kubectl(lab.kubeconfig(), &["-n", "octroi-gateways", "get", what, "-o", "jsonpath={.metadata.uid}"]).ok()
+    };
 
     let notes = on_cluster(&install).ok();
     assert!(notes.contains("kind: TenantClass") && notes.contains("gatewayClassName: octroi-envoy-gateway"), "{notes}");

@@ -28,7 +28,9 @@ async fn a_guard_that_only_warns_is_told_and_nothing_else_is_wrong() {
     let lab = Lab::get().await.unwrap_or_else(|error| panic!("{error}"));
     let (is_well, said) = doctor(lab.kubeconfig()).await;
     assert!(is_well, "{said}");
-    for right in [format!("all {} stand and deny", GUARDS.len()), "ok    Envoy Gateway".to_owned()] {
+    for right in
+        [format!("all {} stand and deny", GUARDS.len()), "ok    Envoy Gateway".to_owned(), "ok    firewall".to_owned()]
+    {
         assert!(said.contains(&right), "lacks {right:?}:\n{said}");
     }
 

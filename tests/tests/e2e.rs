@@ -32,6 +32,8 @@ mod reach;
 mod sample;
 #[path = "e2e/timeline.rs"]
 mod timeline;
+#[path = "e2e/waf.rs"]
+mod waf;
 
 use octroi_tests::Result;
 use octroi_tests::stage::{self, Stage};

@@ -61,8 +61,10 @@ fn rendering_twice_gives_the_same_bytes() {
 
 #[test]
 fn both_data_planes_get_the_same_but_for_what_is_their_own() {
-    const OWN: [&str; 8] = [
+    const OWN: [&str; 10] = [
         "EnvoyProxy",
+        "EnvoyExtensionPolicy",
+        "GatewayExtension",
         "BackendTrafficPolicy",
         "ClientTrafficPolicy",
         "HTTPRouteFilter",

@@ -12,8 +12,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "octroi.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "octroi.selectorLabels" . }}
+{{ include "octroi.commonLabels" . }}
+{{- end -}}
+
+{{- define "octroi.wafSelectorLabels" -}}
+app.kubernetes.io/name: octroi-waf
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "octroi.wafLabels" -}}
+{{ include "octroi.wafSelectorLabels" . }}
+{{ include "octroi.commonLabels" . }}
+{{- end -}}
+
+{{- define "octroi.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | trimSuffix "." | trimSuffix "_" | quote }}
 app.kubernetes.io/part-of: octroi
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -40,4 +54,24 @@ matchConditions:
   - name: not-break-glass
     expression: {{ printf "!('%s' in request.userInfo.groups)" . | quote }}
 {{- end -}}
+{{- end -}}
+
+{{- /* Where pods may run, with the selector of whose pods it is: a dict of root and selector. */ -}}
+{{- define "octroi.placement" -}}
+{{- with .root.Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $selector := dict "labelSelector" (dict "matchLabels" ($.selector | fromYaml)) }}
+  - {{- toYaml (merge (deepCopy .) $selector) | nindent 4 }}
+  {{- end }}
+{{- end }}
 {{- end -}}

@@ -23,6 +23,7 @@ mod route_problem;
 mod schema;
 mod tenant;
 mod tenant_tls;
+mod waf;
 
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
@@ -39,6 +40,7 @@ pub use tenant::{
     TenantStatus,
 };
 pub use tenant_tls::{ClientCertificates, TenantTls};
+pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};
 
 use k8s_openapi::schemars;
 use kube::KubeSchema;

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, Replicas, TenantTls};
+use crate::{GatewayMode, Replicas, TenantTls, TenantWaf};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -72,6 +72,10 @@ pub struct TenantSpec {
     /// Where the traffic enters. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<TenantGateway>,
+
+    /// Its firewall, where that is stricter than the class, and what is excluded from it. Default: what the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waf: Option<TenantWaf>,
 
     /// What its hosts speak, where that is stricter than the class. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,7 @@ use self::judge::Finding;
 use crate::cluster::Cluster;
 use crate::screen::{plain, width, wrapped};
 
-/// Looks at the data planes, the guards and the classes, and says what weakens them. Changes nothing. Ends with 1 when something
+/// Looks at the data planes, the firewall, the guards and the classes, and says what weakens them. Changes nothing. Ends with 1 when something
 /// must be put right, or could not be looked at.
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,6 +34,7 @@ pub async fn run(args: &Args) -> Result<ExitCode> {
     let client = args.cluster.client().await?;
     let mut findings = Vec::new();
     findings.extend(data_planes(&client).await);
+    findings.extend(firewall(&client).await);
     findings.extend(guards(&client).await);
     findings.extend(classes(&client).await);
     print!("{}", screen(&findings, width()));
@@ -49,6 +50,12 @@ async fn data_planes(client: &Client) -> Vec<Finding> {
     findings.extend(judge::each(configs.await, judge::envoy_gateway));
     findings.extend(judge::each(envoy_proxies(client).await, judge::envoy_proxy));
     findings
+}
+
+async fn firewall(client: &Client) -> Vec<Finding> {
+    let label = format!("app.kubernetes.io/name={}", octroi_plan::compile::waf::SERVICE);
+    let deployments = list::<Deployment>(client, "the firewall's Deployment", &label).await;
+    deployments.map_or_else(|finding| vec![finding], |deployments| judge::firewall(deployments.first()))
 }
 
 async fn guards(client: &Client) -> Vec<Finding> {

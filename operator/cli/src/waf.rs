@@ -1,5 +1,7 @@
 //! `octroi waf`: the web application firewall that the data planes ask.
 
+mod cluster;
+
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -9,8 +11,9 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use octroi_waf::extproc::{self, AuditLog, Files, Limits, Shared};
+use octroi_waf::extproc::{self, AuditLog, Feed, Files, Limits, Shared};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::process::{Log, shutdown_on_signal};
 
@@ -23,12 +26,13 @@ pub struct Args {
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     metrics_listen: SocketAddr,
-    /// The rules: a folder with @crs-setup.conf.example and @owasp_crs, as the Go module coraza-coreruleset has it.
+    /// Other rules than those built in: a folder with @crs-setup.conf.example and @owasp_crs, as the Go module coraza-coreruleset
+    /// has it.
     #[arg(long, value_name = "FOLDER")]
-    rules: PathBuf,
-    /// Whose firewall is set how, as the operator writes it.
+    rules: Option<PathBuf>,
+    /// The tenants' profiles from a file, to try it without a cluster. Default: what the operator writes into the cluster.
     #[arg(long, value_name = "FILE")]
-    profiles: PathBuf,
+    profiles: Option<PathBuf>,
     /// How often the two are looked at for changes, in seconds. Wrong ones are not taken into use.
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     reload_every: u64,
@@ -52,6 +56,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<()> {
     args.log.init()?;
     let shutdown = shutdown_on_signal();
+    let client = if args.profiles.is_none() { Some(cluster::client().await?) } else { None };
     let files = Files { rules: args.rules, profiles: args.profiles };
     let (watched, rules, profiles) =
         tokio::task::spawn_blocking(|| files.load()).await?.context("nothing to serve by")?;
@@ -59,6 +64,12 @@ pub async fn run(args: Args) -> Result<()> {
     let limits = Limits { workers, in_flight: args.max_in_flight.get() };
     let audit = AuditLog::new(io::stdout()).context("no thread for the audit log")?;
     let shared = Arc::new(Shared::new(rules, profiles, audit, limits));
+    if let Some(client) = client {
+        // Nobody is to be refused because its profile is still on its way.
+        let (ready, all_there) = oneshot::channel();
+        tokio::spawn(cluster::follow(client, Feed::new(Arc::clone(&shared)), ready, shutdown.clone()));
+        all_there.await.context("ended before all profiles were there")?;
+    }
 
     let asked = bind(args.listen).await?;
     let scraped = bind(args.metrics_listen).await?;

@@ -1,4 +1,4 @@
-// Package main is the Go half of the crate octroi-coraza: the WAF engine behind five C functions.
+// Package main is the Go half of the crate octroi-coraza: the WAF engine behind six C functions.
 //
 // Each call but the first takes one message of bytes and gives one back; both belong to the caller, and nothing here keeps a pointer to either
 // after it returned. A panic of the engine becomes an error of that one call.
@@ -44,6 +44,18 @@ func octroi_coraza_inspect(handle C.uintptr_t, in *C.uint8_t, size C.size_t, out
 		return failed
 	}
 	reply(out, outSize, outcome)
+	return done
+}
+
+//export octroi_coraza_rules
+func octroi_coraza_rules(out **C.uint8_t, outSize *C.size_t) (status C.int32_t) {
+	defer recovered(&status, out, outSize)
+	rules, err := coreRuleSet()
+	if err != nil {
+		reply(out, outSize, []byte(err.Error()))
+		return failed
+	}
+	reply(out, outSize, rules)
 	return done
 }
 

@@ -2,7 +2,10 @@ module octroi.dev/coraza
 
 go 1.26.0
 
-require github.com/corazawaf/coraza/v3 v3.8.1
+require (
+	github.com/corazawaf/coraza-coreruleset/v4 v4.25.0
+	github.com/corazawaf/coraza/v3 v3.8.1
+)
 
 require (
 	github.com/corazawaf/libinjection-go v0.3.3 // indirect

@@ -1,4 +1,4 @@
-//! The five functions of `go/exports.go` and the two that Go calls back, made safe. All unsafe code of Octroi is in this file.
+//! The six functions of `go/exports.go` and the two that Go calls back, made safe. All unsafe code of Octroi is in this file.
 
 use std::ptr;
 use std::slice;
@@ -78,6 +78,7 @@ unsafe extern "C" {
         out: *mut *mut u8,
         out_size: *mut usize,
     ) -> i32;
+    fn octroi_coraza_rules(out: *mut *mut u8, out_size: *mut usize) -> i32;
     fn octroi_coraza_close(handle: usize);
     fn octroi_coraza_release(out: *mut u8);
 }
@@ -122,6 +123,14 @@ impl Drop for Handle {
         // SAFETY: the handle is one of `octroi_coraza_new`, and nobody can use it after this.
         unsafe { octroi_coraza_close(self.0) }
     }
+}
+
+/// The files of the Core Rule Set that was built in, packed.
+pub(crate) fn core_rule_set() -> Result<Vec<u8>, Error> {
+    let mut reply = Reply::empty();
+    // SAFETY: both are places of this frame to write to.
+    let status = unsafe { octroi_coraza_rules(&raw mut reply.start, &raw mut reply.size) };
+    if status == 0 { Ok(reply.bytes().to_vec()) } else { Err(Error::Rules(reply.text())) }
 }
 
 /// What came back: memory of C's malloc, or nothing.

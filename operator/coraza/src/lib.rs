@@ -154,6 +154,16 @@ impl Waf {
     }
 }
 
+/// The files of the OWASP Core Rule Set that this crate was built with, as the Go module `coraza-coreruleset` has them: name, with
+/// `/` between folders, and content.
+///
+/// # Errors
+/// [`Error::Rules`] when the module cannot be read.
+pub fn core_rule_set() -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let files = packed::read_pairs(&ffi::core_rule_set()?)?;
+    Ok(files.into_iter().map(|(name, content)| (String::from_utf8_lossy(&name).into_owned(), content)).collect())
+}
+
 fn written(transaction: &Transaction<'_>) -> Result<Vec<u8>, Error> {
     let mut message = Packed::default();
     message.pairs(transaction.settings.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));

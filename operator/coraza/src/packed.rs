@@ -1,4 +1,5 @@
-//! The messages to the Go half: big-endian 32-bit numbers, and byte strings behind their length. `go/packed.go` reads them.
+//! The messages to the Go half: big-endian 32-bit numbers, and byte strings behind their length. `go/packed.go` reads them. One
+//! comes back: pairs of byte strings, which `go/rules.go` writes.
 
 use crate::Error;
 
@@ -45,4 +46,24 @@ impl Packed {
     pub(crate) fn done(self) -> Result<Vec<u8>, Error> {
         if self.too_long { Err(Error::Engine("a message of more than 4 GiB".into())) } else { Ok(self.bytes) }
     }
+}
+
+/// Reads pairs of byte strings.
+///
+/// # Errors
+/// When the message ends too early.
+pub(crate) fn read_pairs(mut message: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    let mut pairs = Vec::new();
+    while !message.is_empty() {
+        let mut next = || read_bytes(&mut message).ok_or_else(|| Error::Engine("a message ends too early".into()));
+        pairs.push((next()?, next()?));
+    }
+    Ok(pairs)
+}
+
+fn read_bytes(message: &mut &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = message.split_first_chunk::<4>()?;
+    let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    *message = rest;
+    Some(value.to_vec())
 }

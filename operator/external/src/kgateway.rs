@@ -6,7 +6,7 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext};
 use serde::Serialize;
 
-use crate::{HeaderSet, Spec, TargetRef};
+use crate::{HeaderSet, ServiceRef, Spec, TargetRef};
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
 
@@ -137,6 +137,9 @@ pub struct TrafficPolicySpec {
     /// Bodies of requests are taken as a whole; absent where they are passed on as they come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
+    /// A service that is asked about each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ext_proc: Option<ExtProcPolicy>,
 }
 
 impl Spec for TrafficPolicySpec {
@@ -169,6 +172,85 @@ pub struct Timeouts {
     pub stream_idle: String,
 }
 
+/// Which service is asked about each request.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtProcPolicy {
+    /// The GatewayExtension that says so.
+    pub extension_ref: ExtensionRef,
+}
+
+/// A GatewayExtension of the same namespace.
+#[derive(Serialize, Clone, Debug)]
+pub struct ExtensionRef {
+    /// Name.
+    pub name: String,
+}
+
+/// A service that proxies ask about each request.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayExtensionSpec {
+    /// By ext_proc.
+    pub ext_proc: ExtProc,
+}
+
+impl Spec for GatewayExtensionSpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "GatewayExtension";
+}
+
+/// A service that is asked by ext_proc.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtProc {
+    /// Where it is.
+    pub grpc_service: GrpcService,
+    /// Whether requests pass while it has no answer.
+    pub fail_open: bool,
+    /// How long one answer may take.
+    pub message_timeout: String,
+    /// Whether its answer may change what follows.
+    pub allow_processing_mode_override: bool,
+    /// What it is sent.
+    pub processing_mode: ProcessingMode,
+    /// What Envoy tells beside that.
+    pub request_attributes: Vec<&'static str>,
+    /// Before and after what it is asked.
+    pub filter_stage: FilterStage,
+}
+
+/// A gRPC service.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct GrpcService {
+    /// Its Service, in any namespace that grants it.
+    pub backend_ref: ServiceRef,
+}
+
+/// What a service is sent of a request and of its answer, in Envoy's words.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessingMode {
+    /// Headers of the request.
+    pub request_header_mode: &'static str,
+    /// Its body.
+    pub request_body_mode: &'static str,
+    /// Headers of the answer.
+    pub response_header_mode: &'static str,
+    /// Its body.
+    pub response_body_mode: &'static str,
+}
+
+/// Before or after which of the proxy's own filters.
+#[derive(Serialize, Clone, Debug)]
+pub struct FilterStage {
+    /// Such as `AuthN`.
+    pub stage: &'static str,
+    /// `Before`, `During` or `After`.
+    pub predicate: &'static str,
+}
+
 /// What the listeners of a Gateway do with clients' connections. Routes cannot override it.
 #[derive(Serialize, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
@@ -190,6 +272,8 @@ impl Spec for ListenerPolicySpec {
 pub struct Listeners {
     /// For the TLS handshake.
     pub transport_socket_connect_timeout: String,
+    /// How much of a body a filter may hold back, in bytes.
+    pub per_connection_buffer_limit_bytes: u32,
     /// HTTP.
     pub http_settings: HttpSettings,
 }

@@ -48,6 +48,23 @@ pub struct TargetRef {
     pub name: String,
 }
 
+/// A reference to a Service in any namespace that grants it, with what both data planes' schemas fill in.
+#[derive(Serialize, Clone, Debug)]
+pub struct ServiceRef {
+    group: &'static str,
+    kind: &'static str,
+    name: &'static str,
+    namespace: &'static str,
+    port: u16,
+}
+
+impl ServiceRef {
+    /// This port of this Service.
+    pub const fn new(namespace: &'static str, name: &'static str, port: u16) -> Self {
+        Self { group: "", kind: "Service", name, namespace, port }
+    }
+}
+
 /// A header and its value.
 #[derive(Serialize, Clone, Debug)]
 pub struct Header {

@@ -23,6 +23,8 @@ pub enum ChildKind {
     HttpRoute,
     BackendTrafficPolicy,
     ClientTrafficPolicy,
+    EnvoyExtensionPolicy,
+    GatewayExtension,
     ListenerPolicy,
     TrafficPolicy,
     ListenerSet,
@@ -69,7 +71,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::DomainClaim,
         Self::Namespace,
         Self::ClusterRole,
@@ -89,6 +91,8 @@ impl ChildKind {
         Self::HttpRoute,
         Self::BackendTrafficPolicy,
         Self::ClientTrafficPolicy,
+        Self::EnvoyExtensionPolicy,
+        Self::GatewayExtension,
         Self::ListenerPolicy,
         Self::TrafficPolicy,
         Self::ListenerSet,
@@ -120,6 +124,8 @@ impl ChildKind {
             Self::BackendTrafficPolicy => (ENVOY, "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
             Self::ListenerPolicy => (KGATEWAY, "v1alpha1", "ListenerPolicy", "listenerpolicies"),
             Self::ClientTrafficPolicy => (ENVOY, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
+            Self::EnvoyExtensionPolicy => (ENVOY, "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies"),
+            Self::GatewayExtension => (KGATEWAY, "v1alpha1", "GatewayExtension", "gatewayextensions"),
             Self::TrafficPolicy => (KGATEWAY, "v1alpha1", "TrafficPolicy", "trafficpolicies"),
             Self::ListenerSet => (GATEWAY, "v1", "ListenerSet", "listenersets"),
         };
@@ -150,9 +156,12 @@ impl ChildKind {
             | Self::HttpRouteFilter
             | Self::DirectResponse
             | Self::HttpRoute => Stage::Gateways,
-            Self::BackendTrafficPolicy | Self::ClientTrafficPolicy | Self::ListenerPolicy | Self::TrafficPolicy => {
-                Stage::Policies
-            }
+            Self::BackendTrafficPolicy
+            | Self::ClientTrafficPolicy
+            | Self::EnvoyExtensionPolicy
+            | Self::GatewayExtension
+            | Self::ListenerPolicy
+            | Self::TrafficPolicy => Stage::Policies,
             Self::ListenerSet => Stage::Entry,
         }
     }

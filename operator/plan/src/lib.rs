@@ -25,6 +25,7 @@ pub mod routes;
 pub mod simulate;
 pub mod status;
 pub mod tenant;
+pub mod waf_profile;
 pub mod world;
 
 pub use child::{Child, ChildKey, Owner};

@@ -285,7 +285,7 @@ proptest! {
         prop_assert!(!cluster.tenants.contains_key("acme"));
         prop_assert!(cluster.owned_by("acme").is_empty(), "left: {:?}", cluster.owned_by("acme"));
         // The class gives its last shared Gateway up when the tenant is gone.
-        let is_of_class = |key: &ChildKey| key.namespace == labels::GATEWAYS_NAMESPACE && key.kind != ChildKind::ReferenceGrant;
+        let is_of_class = |key: &ChildKey| key.namespace == labels::GATEWAYS_NAMESPACE && ![ChildKind::ReferenceGrant, ChildKind::ConfigMap].contains(&key.kind);
         let written = cluster.log[started..].iter().map(|change| &change.key).filter(|key| !is_of_class(key));
         let stages: Vec<_> = written.map(|key| key.kind.stage()).collect();
         prop_assert!(stages.windows(2).all(|w| w[0] >= w[1]), "not backwards: {:?}", stages);
@@ -364,7 +364,11 @@ fn is_inside(key: &ChildKey, tenant: &str, namespaces: &[String], hosts: &[Strin
         ChildKind::DomainClaim => hosts.contains(&key.name),
         ChildKind::ClusterRole | ChildKind::ClusterRoleBinding => key.name == format!("octroi:tenant:{tenant}"),
         // The grant to use the class's certificate lies beside it, and is named after who may.
-        ChildKind::ReferenceGrant if key.namespace == labels::GATEWAYS_NAMESPACE => key.name == gateway,
+        ChildKind::ReferenceGrant if key.namespace == labels::GATEWAYS_NAMESPACE && key.name == gateway => true,
+        // So do, beside the firewall, the grant to ask it and what it has to know.
+        ChildKind::ReferenceGrant | ChildKind::ConfigMap if key.namespace == labels::GATEWAYS_NAMESPACE => {
+            key.name == format!("waf-{tenant}")
+        }
         _ => is_own(&key.namespace),
     }
 }

@@ -20,7 +20,7 @@ pub use octroi_coraza::{MatchedRule, Outcome, Response};
 
 pub use exclusion::{Exclusion, InvalidExclusion, Parameter, PathPrefix, RuleId};
 pub use profile::{Mode, Paranoia, Profile};
-pub use profiles::{Profiles, ProfilesError, Tenant};
+pub use profiles::{Holding, Profiles, ProfilesError, Tenant};
 pub use request::Request;
 pub use rules::{InspectError, MAX_BODY, RuleSet, Rules, RulesError};
 pub use sources::{SourceError, Sources};

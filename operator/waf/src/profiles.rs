@@ -21,6 +21,32 @@ pub struct Tenant {
     pub profile: Profile,
 }
 
+/// One tenant's profile and its namespaces, as the operator writes them.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    tenant: Arc<Tenant>,
+    namespaces: Vec<String>,
+}
+
+impl Holding {
+    /// Reads YAML, or JSON, which is YAML too. The fields of `waf` are those of a Tenant's, and the Core Rule Set's defaults are what
+    /// it leaves out.
+    ///
+    /// ```yaml
+    /// namespaces: [acme, acme-prod]
+    /// waf:
+    ///   paranoiaLevel: 2
+    ///   exclusions:
+    ///     - {ruleId: 942100, pathPrefix: /search, parameter: q, reason: a course on SQL, expires: 2027-06-30}
+    /// ```
+    ///
+    /// # Errors
+    /// When it cannot be read as a whole: a part of it would be another firewall than the tenant's.
+    pub fn parse(tenant: &str, text: &str) -> Result<Self, ProfilesError> {
+        file::one(tenant, text)
+    }
+}
+
 /// The tenants, and whose each namespace is. Immutable: another one replaces it.
 #[derive(Debug, Default)]
 pub struct Profiles {
@@ -29,41 +55,30 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// Reads the file that the operator writes: YAML, or JSON, which is YAML too. The fields are those of a Tenant's `waf`; a class
-    /// gives what a tenant leaves out, and the Core Rule Set's defaults what both do.
-    ///
-    /// ```yaml
-    /// classes:
-    ///   gold: {paranoiaLevel: 2}
-    /// tenants:
-    ///   acme:
-    ///     class: gold
-    ///     namespaces: [acme, acme-prod]
-    ///     waf:
-    ///       exclusions:
-    ///         - {ruleId: 942100, pathPrefix: /search, parameter: q, reason: a course on SQL, expires: 2027-06-30}
-    /// ```
+    /// Reads all tenants from one text: a map `tenants` from names to what [`Holding::parse`] reads.
     ///
     /// # Errors
-    /// When it cannot be read as a whole: a part of it would leave somebody with another firewall than theirs.
+    /// As [`Holding::parse`], and when two tenants hold one namespace.
     pub fn parse(text: &str) -> Result<Self, ProfilesError> {
-        file::parse(text)
+        let (profiles, contested) = Self::of(&file::all(text)?);
+        contested.into_iter().next().map_or(Ok(profiles), |namespace| Err(ProfilesError::SharedNamespace(namespace)))
     }
 
-    /// # Errors
-    /// When two tenants hold one namespace.
-    fn new(tenants: Vec<(Tenant, Vec<String>)>) -> Result<Self, ProfilesError> {
-        let mut profiles = Self::default();
-        for (tenant, namespaces) in tenants {
-            let tenant = Arc::new(tenant);
+    /// Those of these tenants, and the namespaces that two of them hold: these are nobody's.
+    pub fn of<'a>(holdings: impl IntoIterator<Item = &'a Holding>) -> (Self, Vec<String>) {
+        let (mut profiles, mut contested) = (Self::default(), Vec::new());
+        for Holding { tenant, namespaces } in holdings {
             for namespace in namespaces {
-                if profiles.namespaces.insert(namespace.clone(), Arc::clone(&tenant)).is_some() {
-                    return Err(ProfilesError::SharedNamespace(namespace));
+                if profiles.namespaces.insert(namespace.clone(), Arc::clone(tenant)).is_some() {
+                    contested.push(namespace.clone());
                 }
             }
-            profiles.tenants.insert(tenant.name.clone(), tenant);
+            profiles.tenants.insert(tenant.name.clone(), Arc::clone(tenant));
         }
-        Ok(profiles)
+        for namespace in &contested {
+            profiles.namespaces.remove(namespace);
+        }
+        (profiles, contested)
     }
 
     /// The tenant of that name.

@@ -22,6 +22,9 @@ pub enum SourceError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The engine was built without rules.
+    #[error(transparent)]
+    BuiltIn(#[from] octroi_coraza::Error),
     /// Not the Core Rule Set.
     #[error("there is no {0}")]
     Missing(&'static str),
@@ -58,6 +61,15 @@ impl Sources {
             Some((name, _)) => Err(SourceError::LongLine { file: name.clone() }),
             None => Ok(Self { files }),
         }
+    }
+
+    /// Those that the engine was built with.
+    ///
+    /// # Errors
+    /// As [`Sources::new`].
+    pub fn built_in() -> Result<Self, SourceError> {
+        let files = octroi_coraza::core_rule_set()?;
+        Self::new(files.into_iter().filter(|(name, _)| name == SETUP || name.starts_with(FOLDER)).collect())
     }
 
     /// Reads them from a folder.

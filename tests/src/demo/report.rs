@@ -45,9 +45,10 @@ impl fmt::Display for Report {
                 "As {tenant}'s developer:  90/10 split and header rewrite: {stable}/{canary} of {total} requests"
             )?;
         }
-        if let Some(Edge { tenant, refused, accepted }) = &self.edge {
+        if let Some(Edge { tenant, refused, accepted, queries }) = &self.edge {
             let (refused, accepted) = (refused.join(" and "), accepted.join(" and "));
-            writeln!(f, "At {tenant}'s edge:  TLS {refused} refused, TLS {accepted} accepted")?;
+            let queries = queries.map(|(query, code)| format!("?q={query} gets {code}")).join(", ");
+            writeln!(f, "At {tenant}'s edge:  TLS {refused} refused, TLS {accepted} accepted; {queries}")?;
         }
         if let Some(isolation) = &self.isolation {
             trespasses(isolation, f)?;

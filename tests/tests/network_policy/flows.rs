@@ -28,7 +28,7 @@ use Port::{Beside, Http, Https, Inner, Metrics, Tcp, Udp, Xds};
 pub type Flow = (&'static str, &'static str, Port);
 
 /// What passes whatever the class says.
-pub const PASSES: [Flow; 31] = [
+pub const PASSES: [Flow; 33] = [
     ("acme", "acme-jobs", Tcp(8080)),
     ("acme-jobs", "acme", Udp(514)),
     ("acme-as-globex-proxy", "acme-jobs", Tcp(8080)),
@@ -62,13 +62,15 @@ pub const PASSES: [Flow; 31] = [
     ("globex-proxy", "controller", Xds),
     ("shared-proxy", "dns", Udp(53)),
     ("globex-proxy", "dns", Tcp(53)),
+    ("shared-proxy", "firewall", Tcp(9002)),
+    ("globex-proxy", "firewall", Tcp(9002)),
     // No business of Octroi's.
     ("operator", "controller", Tcp(443)),
     ("default", "dns", Udp(53)),
 ];
 
 /// What is stopped whatever the class says.
-pub const STOPPED: [Flow; 72] = [
+pub const STOPPED: [Flow; 77] = [
     // Between tenants.
     ("acme", "globex", Tcp(8080)),
     ("globex", "acme", Tcp(8080)),
@@ -119,6 +121,11 @@ pub const STOPPED: [Flow; 72] = [
     ("globex", "acme-as-dns", Udp(53)),
     ("acme", "globex-as-dns", Udp(53)),
     ("shared-proxy", "shop-as-dns", Udp(53)),
+    ("shared-proxy", "firewall", Tcp(8080)),
+    ("shared-proxy", "beside-shared-proxy", Tcp(9002)),
+    ("globex-proxy", "shop-as-firewall", Tcp(9002)),
+    ("globex-proxy", "acme-as-firewall", Tcp(9002)),
+    ("acme", "firewall", Tcp(9002)),
     ("globex-proxy", "acme-as-controller", Xds),
     ("shared-proxy", "gw-acme-as-controller", Xds),
     ("acme", "node", Tcp(10250)),

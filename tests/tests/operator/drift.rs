@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::world::{
     BACKEND_POLICY, CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE,
-    ENTRY, ENVOY, ENVOY_PROXY, GATEWAY, GRANT, KGATEWAY, Kind, LIMITS, LISTENER_POLICY, NAMESPACE, NETWORK_POLICY,
-    PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, TENANT, TRAFFIC_POLICY, World, apply, class, delete,
-    has_kgateway, owned, patch, tenant, within,
+    ENTRY, ENVOY, ENVOY_PROXY, EXTENSION_POLICY, GATEWAY, GATEWAY_EXTENSION, GRANT, KGATEWAY, Kind, LIMITS,
+    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, TENANT,
+    TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -28,13 +28,14 @@ enum Damage {
 }
 
 /// Where each kind is edited, and into what.
-fn edit(kind: Kind) -> (&'static str, Value) {
-    match kind {
+fn edit(subject: &Subject) -> (&'static str, Value) {
+    match subject.kind {
         NAMESPACE => ("/metadata/labels/pod-security.kubernetes.io~1enforce", json!("privileged")),
         ROLE_BINDING | CLUSTER_ROLE_BINDING => ("/subjects/0/name", json!("intruders")),
         CLUSTER_ROLE => ("/rules/0/resourceNames/0", json!("somebody-else")),
         ROUTE_FILTER => ("/spec/directResponse/statusCode", json!(200)),
         DIRECT_RESPONSE => ("/spec/status", json!(200)),
+        CONFIG_MAP if is_profile(&subject.object) => ("/data/profile.yaml", json!("namespaces: []")),
         CONFIG_MAP => ("/data/hosts", json!("evil.example")),
         QUOTA => ("/spec/hard/pods", json!("5000")),
         LIMITS => ("/spec/limits/0/default/memory", json!("64Gi")),
@@ -47,11 +48,17 @@ fn edit(kind: Kind) -> (&'static str, Value) {
         ROUTE => ("/spec/rules/0/filters/0/requestRedirect/statusCode", json!(301)),
         BACKEND_POLICY => ("/spec/timeout/http/requestTimeout", json!("1s")),
         LISTENER_POLICY => ("/spec/default/httpSettings/xffNumTrustedHops", json!(3)),
+        EXTENSION_POLICY => ("/spec/extProc/0/failOpen", json!(true)),
+        GATEWAY_EXTENSION => ("/spec/extProc/failOpen", json!(true)),
         CLIENT_POLICY => ("/spec/headers/withUnderscoresAction", json!("Allow")),
         TRAFFIC_POLICY => ("/spec/headerModifiers/response/set/0/value", json!("max-age=0")),
         ENTRY => ("/spec/listeners/0/hostname", json!("evil.example")),
         other => panic!("{} is not edited", other.name),
     }
+}
+
+fn is_profile(object: &DynamicObject) -> bool {
+    object.name_any().starts_with("waf-")
 }
 
 /// One child, and what of it Octroi wrote.
@@ -109,10 +116,14 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
     let mut subjects = BTreeMap::new();
     for (of_tenant, label) in tenants.map(|label| (true, label)).chain(classes.map(|label| (false, label))) {
         for (kind, object) in owned(client, &label).await {
-            // A tenant's own namespace and gw-<tenant> are two things.
+            // A tenant's own namespace and gw-<tenant> are two things, and so are what it is told and its firewall's profile.
             let is_gateways = object.name_any().starts_with("gw-");
             let wanted = applied(&object);
-            subjects.entry((kind, of_tenant, is_gateways)).or_insert(Subject { kind, object, wanted });
+            subjects.entry((kind, of_tenant, is_gateways, is_profile(&object))).or_insert(Subject {
+                kind,
+                object,
+                wanted,
+            });
         }
     }
     subjects.into_values().collect()
@@ -172,7 +183,7 @@ async fn do_damage(api: &Api<DynamicObject>, subject: &Subject, damage: Damage) 
             return uid;
         }
         Damage::Edit => {
-            let (path, value) = edit(subject.kind);
+            let (path, value) = edit(subject);
             json!([{"op": "replace", "path": path, "value": value}])
         }
         Damage::Strip => json!([{"op": "remove", "path": "/metadata/labels"}]),

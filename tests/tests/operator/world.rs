@@ -62,6 +62,9 @@ pub const BACKEND_POLICY: Kind =
 pub const LISTENER_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "ListenerPolicy", "listenerpolicies");
 pub const CLIENT_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies");
+pub const EXTENSION_POLICY: Kind =
+    kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies");
+pub const GATEWAY_EXTENSION: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayExtension", "gatewayextensions");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
 pub const ENTRY: Kind = kind("gateway.networking.k8s.io", "v1", "ListenerSet", "listenersets");
 pub const GATEWAY_CLASS: Kind = kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses");
@@ -69,7 +72,7 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 22] = [
+pub const CHILDREN: [Kind; 24] = [
     CLAIM,
     NAMESPACE,
     CLUSTER_ROLE,
@@ -89,6 +92,8 @@ pub const CHILDREN: [Kind; 22] = [
     ROUTE,
     BACKEND_POLICY,
     CLIENT_POLICY,
+    EXTENSION_POLICY,
+    GATEWAY_EXTENSION,
     LISTENER_POLICY,
     TRAFFIC_POLICY,
     ENTRY,

@@ -122,6 +122,36 @@ pub fn envoy_proxy(proxy: &DynamicObject) -> Vec<Finding> {
     merges.then(|| Finding::new(Grade::Bad, subject, message)).into_iter().collect()
 }
 
+/// The firewall: whether it has the pods that it asks for.
+pub fn firewall(deployment: Option<&Deployment>) -> Vec<Finding> {
+    const SUBJECT: &str = "firewall";
+    let Some(deployment) = deployment else {
+        let message = "is not there, and requests of classes that fail closed are answered with 500: install Octroi's chart of this version again (helm upgrade)";
+        return vec![Finding::new(Grade::Bad, SUBJECT, message)];
+    };
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
+    let title = title(deployment.namespace(), &deployment.name_any());
+    let next = format!(
+        "see kubectl describe pods -n {} -l app.kubernetes.io/name=octroi-waf",
+        deployment.namespace().unwrap_or_default()
+    );
+    let finding = match ready {
+        0 => Finding::new(
+            Grade::Bad,
+            SUBJECT,
+            format!(
+                "no pod of {title} is ready, and requests of classes that fail closed are answered with 500: {next}"
+            ),
+        ),
+        ready if ready < wanted => {
+            Finding::new(Grade::Unsure, SUBJECT, format!("{ready} of {wanted} pods of {title} are ready: {next}"))
+        }
+        ready => Finding::new(Grade::Good, SUBJECT, format!("{ready} pods of {title} are ready")),
+    };
+    vec![finding]
+}
+
 /// The admission policies and what puts them in force.
 pub fn guards(policies: &[ValidatingAdmissionPolicy], bindings: &[ValidatingAdmissionPolicyBinding]) -> Vec<Finding> {
     let denies = |binding: &ValidatingAdmissionPolicyBinding, guard: &str| {
@@ -226,6 +256,23 @@ mod tests {
             envoy_proxy(&proxy(json!({"mergeGateways": false}))).is_empty()
                 && envoy_proxy(&proxy(json!({}))).is_empty()
         );
+    }
+
+    #[test]
+    fn the_firewall_has_to_have_its_pods() {
+        let deployment = |wanted: i32, ready: Option<i32>| -> Deployment {
+            serde_json::from_value(json!({
+                "metadata": {"name": "octroi-waf", "namespace": "octroi-gateways"},
+                "spec": {"replicas": wanted, "selector": {}, "template": {}}, "status": {"readyReplicas": ready},
+            }))
+            .unwrap()
+        };
+        assert_eq!(grades(&firewall(None)), [Grade::Bad]);
+        for (wanted, ready, grade) in
+            [(2, None, Grade::Bad), (0, None, Grade::Bad), (2, Some(1), Grade::Unsure), (2, Some(2), Grade::Good)]
+        {
+            assert_eq!(grades(&firewall(Some(&deployment(wanted, ready)))), [grade], "{ready:?} of {wanted}");
+        }
     }
 
     #[test]

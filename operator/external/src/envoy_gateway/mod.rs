@@ -1,6 +1,7 @@
-//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
+//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
 //! (Envoy Gateway 1.9).
 
+mod extension;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext, Volume, VolumeMount};
 use serde::Serialize;
 
+pub use self::extension::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};
 
@@ -16,9 +18,21 @@ const API_VERSION: &str = "gateway.envoyproxy.io/v1alpha1";
 
 /// How the proxy of a Gateway runs.
 #[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
 pub struct EnvoyProxySpec {
     /// Where it runs.
     pub provider: Provider,
+    /// HTTP filters that are not in their default order.
+    pub filter_order: Vec<FilterPosition>,
+}
+
+/// A kind of HTTP filters that comes before another.
+#[derive(Serialize, Clone, Debug)]
+pub struct FilterPosition {
+    /// Which.
+    pub name: &'static str,
+    /// Before which.
+    pub before: &'static str,
 }
 
 impl Spec for EnvoyProxySpec {

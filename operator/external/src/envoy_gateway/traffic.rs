@@ -161,6 +161,8 @@ pub struct ClientHttpTimeout {
 pub struct ClientConnection {
     /// How many at once.
     pub connection_limit: ConnectionLimit,
+    /// How much of a body a filter may hold back, as a quantity.
+    pub buffer_limit: String,
 }
 
 /// How many connections at once.

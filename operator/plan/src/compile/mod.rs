@@ -15,6 +15,7 @@ pub mod network;
 pub mod proxy;
 pub mod rights;
 pub mod suspension;
+pub mod waf;
 
 use crate::child::{Child, Metadata, Owner};
 use crate::resolve::ResolvedTenant;
@@ -34,6 +35,7 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
     children.extend(grants::of_tenant(tenant, &metadata));
+    children.extend(waf::of_tenant(tenant, &metadata));
     children.extend(client_certificates::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));

@@ -15,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use octroi_api::labels;
 
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
@@ -143,7 +144,20 @@ fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &Reso
         pod_selector: Some(selector),
         policy_types: Some(both_ways()),
         ingress: Some(std::iter::once(clients).chain(metrics).collect()),
-        egress: Some(vec![egress(vec![backends], None), dns(), egress(vec![controller], Some(tcp(&[ports.control])))]),
+        egress: Some(vec![
+            egress(vec![backends], None),
+            dns(),
+            egress(vec![controller], Some(tcp(&[ports.control]))),
+            egress(vec![firewall()], Some(tcp(&[waf::PORT.into()]))),
+        ]),
+    }
+}
+
+fn firewall() -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(matching(&[(NAMESPACE_NAME_LABEL, labels::GATEWAYS_NAMESPACE)])),
+        pod_selector: Some(matching(&[("app.kubernetes.io/name", waf::SERVICE)])),
+        ip_block: None,
     }
 }
 

@@ -56,6 +56,11 @@ pub fn parameters(
 fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec {
     let autoscaled = is_autoscaled(replicas);
     eg::EnvoyProxySpec {
+        // What costs less to refuse is refused before.
+        filter_order: vec![eg::FilterPosition {
+            name: "envoy.filters.http.ratelimit",
+            before: "envoy.filters.http.ext_proc",
+        }],
         provider: eg::Provider {
             provider_type: "Kubernetes",
             kubernetes: eg::KubernetesProvider {

@@ -14,6 +14,7 @@ use crate::resolve::http::{self, ResolvedHttp};
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
 use crate::resolve::tls::{self, ResolvedTls};
+use crate::resolve::waf::{self, ResolvedWaf};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
@@ -63,6 +64,8 @@ pub struct ResolvedClass {
     pub tls: ResolvedTls,
     /// What the edge takes from clients.
     pub http: ResolvedHttp,
+    /// The firewall.
+    pub waf: ResolvedWaf,
     /// Fields that are set and that the data plane cannot do.
     pub unsupported: Vec<&'static str>,
     /// Pod Security Standard of the tenants' namespaces.
@@ -160,6 +163,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         certificate: spec.tls.certificate.unwrap_or_default(),
         tls: tls::of_class(&spec.tls),
         http: http::resolve(spec.http.as_ref()),
+        waf: waf::of_class(spec.waf.as_ref()),
         unsupported: http::unsupported(spec.http.as_ref(), data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),

@@ -10,6 +10,7 @@ pub mod network;
 pub mod placement;
 pub mod state;
 pub mod tls;
+pub mod waf;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
 use crate::resolve::state::ResolvedState;
 use crate::resolve::tls::TenantsTls;
+use crate::resolve::waf::TenantsWaf;
 use crate::world::World;
 
 /// A Tenant about which nothing is left to doubt.
@@ -52,6 +54,10 @@ pub struct ResolvedTenant {
     pub placement: ResolvedPlacement,
     /// What its hosts speak.
     pub tls: TenantsTls,
+    /// Its firewall.
+    pub waf: TenantsWaf,
+    /// What it asks for and does not get, in words.
+    pub clamped: Vec<String>,
     /// Size of a proxy of its own.
     pub replicas: Replicas,
     /// What becomes of its namespaces when it is deleted.
@@ -94,7 +100,9 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         ResolvedState::default()
     });
     let placement = placement::resolve(tenant, &name, &class, world, &mut rejections);
-    let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut rejections);
+    let mut clamped = Vec::new();
+    let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
+    let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
     }
@@ -112,6 +120,8 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         hosts,
         placement,
         tls,
+        waf,
+        clamped,
     })
 }
 

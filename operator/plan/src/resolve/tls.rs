@@ -28,8 +28,6 @@ pub struct TenantsTls {
     pub tls: ResolvedTls,
     /// Certificates that its clients show.
     pub client_certificates: Option<ClientCertificates>,
-    /// What it asks for and does not get, in words.
-    pub clamped: Vec<String>,
 }
 
 /// The forward-secret AES-GCM suites of Mozilla's intermediate profile (Server Side TLS 5.7).
@@ -58,15 +56,16 @@ pub fn of_class(tls: &ClassTls) -> ResolvedTls {
     ResolvedTls { min_version, cipher_suites, curves: or(&tls.curves, &DEFAULT_CURVES), hsts }
 }
 
-/// The class's, made stricter where the tenant asks for it.
+/// The class's, made stricter where the tenant asks for it; what it asks for and does not get is said in `clamped`.
 pub fn of_tenant(
     tenant: &Tenant,
     class: &ResolvedTls,
     placement: &ResolvedPlacement,
+    clamped: &mut Vec<String>,
     rejections: &mut Vec<Rejection>,
 ) -> TenantsTls {
     let wanted = tenant.spec.tls.clone().unwrap_or_default();
-    let (mut tls, mut clamped) = (class.clone(), Vec::new());
+    let mut tls = class.clone();
     match (class.min_version, wanted.min_version) {
         (TlsVersion::V1_2, Some(TlsVersion::V1_3)) => {
             tls.min_version = TlsVersion::V1_3;
@@ -80,7 +79,7 @@ pub fn of_tenant(
     if let Some(certificates) = &wanted.client_certificates {
         rejections.extend(refuse(certificates, placement));
     }
-    TenantsTls { tls, client_certificates: wanted.client_certificates, clamped }
+    TenantsTls { tls, client_certificates: wanted.client_certificates }
 }
 
 fn refuse(certificates: &ClientCertificates, placement: &ResolvedPlacement) -> Option<Rejection> {

@@ -15,10 +15,9 @@ use crate::world::World;
 /// The verdict on all certificates that a tenant's entry needs.
 pub fn certificates_ready(tenant: &ResolvedTenant, desired: &[Child], world: &World) -> Verdict {
     const KIND: ConditionType = ConditionType::CertificatesReady;
-    let of_class = desired
-        .iter()
-        .any(|c| c.key.kind == ChildKind::ReferenceGrant && c.key.namespace == labels::GATEWAYS_NAMESPACE);
-    let shared = tenant.hosts.first().filter(|_| of_class).map(certificate_key);
+    // The class's own is beside its Gateways, and no child of the tenant.
+    let shared =
+        tenant.owned_hosts().find(|host| host.secret.namespace == labels::GATEWAYS_NAMESPACE).map(certificate_key);
     let own = desired.iter().filter(|c| c.key.kind == ChildKind::Certificate).map(|c| c.key.clone());
     let needed: Vec<ChildKey> = own.chain(shared).collect();
     if needed.is_empty() {

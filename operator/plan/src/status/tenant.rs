@@ -104,7 +104,7 @@ fn kept(
 
 /// What is less strict than the class is not refused: a class that becomes stricter takes nobody's entry away.
 fn accepted(tenant: &ResolvedTenant) -> Verdict {
-    let clamped = &tenant.tls.clamped;
+    let clamped = &tenant.clamped;
     if clamped.is_empty() {
         return holds(ConditionType::Accepted, "the spec is valid");
     }

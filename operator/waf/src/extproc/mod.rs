@@ -5,6 +5,7 @@
 
 mod audit;
 mod exchange;
+mod feed;
 mod http;
 mod identity;
 mod metrics;
@@ -29,6 +30,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use audit::AuditLog;
+pub use feed::Feed;
 pub use http::serve as serve_http;
 pub use metrics::Metrics;
 pub use pool::Limits;
@@ -63,6 +65,11 @@ impl Shared {
         metrics.serve(&profiles);
         let profiles = ArcSwap::from_pointee(profiles);
         Self { rules: Rules::new(rules), profiles, metrics, audit, pool: Pool::new(limits) }
+    }
+
+    /// The profiles in use.
+    pub fn profiles(&self) -> Arc<Profiles> {
+        self.profiles.load_full()
     }
 
     /// Takes other profiles into use. Requests under way end with those they began with.

@@ -33,13 +33,13 @@ pub enum ReloadError {
     },
 }
 
-/// Where rules and profiles come from.
-#[derive(Clone, Debug)]
+/// Where rules and profiles come from, when it is from files.
+#[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// A folder as [`Sources::read`] wants it.
-    pub rules: PathBuf,
-    /// A file as [`Profiles::parse`] wants it.
-    pub profiles: PathBuf,
+    /// A folder as [`Sources::read`] wants it; else the rules are those that were built in.
+    pub rules: Option<PathBuf>,
+    /// A file as [`Profiles::parse`] wants it; else there is nobody until a [`super::Feed`] brings them.
+    pub profiles: Option<PathBuf>,
 }
 
 /// What was last read, right or wrong: the same is not tried twice.
@@ -47,7 +47,7 @@ pub struct Files {
 pub struct Watched {
     files: Files,
     rules: Sources,
-    profiles: String,
+    profiles: Option<String>,
 }
 
 impl Files {
@@ -56,22 +56,36 @@ impl Files {
     /// # Errors
     /// When one of them is wrong: there is nothing else to serve by yet.
     pub fn load(self) -> Result<(Watched, RuleSet, Profiles), ReloadError> {
-        let rules = Sources::read(&self.rules)?;
-        let profiles = self.profiles_text()?;
-        let loaded = (RuleSet::new(&rules)?, Profiles::parse(&profiles)?);
-        Ok((Watched { files: self, rules, profiles }, loaded.0, loaded.1))
+        let rules = self.sources()?;
+        let text = self.text()?;
+        let profiles = text.as_deref().map_or(Ok(Profiles::default()), Profiles::parse)?;
+        let rule_set = RuleSet::new(&rules)?;
+        Ok((Watched { files: self, rules, profiles: text }, rule_set, profiles))
     }
 
-    fn profiles_text(&self) -> Result<String, ReloadError> {
-        let unreadable = |source| ReloadError::Unreadable { path: self.profiles.clone(), source };
-        std::fs::read_to_string(&self.profiles).map_err(unreadable)
+    fn sources(&self) -> Result<Sources, SourceError> {
+        self.rules.as_deref().map_or_else(Sources::built_in, Sources::read)
+    }
+
+    fn text(&self) -> Result<Option<String>, ReloadError> {
+        let Some(path) = &self.profiles else { return Ok(None) };
+        let unreadable = |source| ReloadError::Unreadable { path: path.clone(), source };
+        std::fs::read_to_string(path).map(Some).map_err(unreadable)
     }
 }
 
 impl Watched {
     /// Looks at the files again, and takes into use what changed. Blocks for about a second when rules did.
     pub fn look(&mut self, shared: &Shared) {
-        match Sources::read(&self.files.rules) {
+        self.look_at_rules(shared);
+        self.look_at_profiles(shared);
+    }
+
+    fn look_at_rules(&mut self, shared: &Shared) {
+        if self.files.rules.is_none() {
+            return;
+        }
+        match self.files.sources() {
             Ok(now) if now == self.rules => {}
             Ok(now) => {
                 let done = shared.rules.reload(&now).map_err(ReloadError::from);
@@ -80,10 +94,14 @@ impl Watched {
             }
             Err(error) => tell(shared, "rules", Err(error.into())),
         }
-        match self.files.profiles_text() {
+    }
+
+    fn look_at_profiles(&mut self, shared: &Shared) {
+        match self.files.text() {
             Ok(now) if now == self.profiles => {}
             Ok(now) => {
-                let done = Profiles::parse(&now).map(|profiles| shared.serve(profiles)).map_err(ReloadError::from);
+                let text = now.as_deref().unwrap_or_default();
+                let done = Profiles::parse(text).map(|profiles| shared.serve(profiles)).map_err(ReloadError::from);
                 self.profiles = now;
                 tell(shared, "profiles", done);
             }

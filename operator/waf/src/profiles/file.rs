@@ -1,14 +1,15 @@
-//! The file of profiles, and how it becomes profiles.
+//! Profiles as text, and how they become profiles.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Profiles, Tenant};
+use super::{Holding, Tenant};
 use crate::exclusion::{Exclusion, InvalidExclusion, Parameter, PathPrefix, RuleId};
 use crate::profile::{Mode, Paranoia, Profile};
 
@@ -18,14 +19,6 @@ pub enum ProfilesError {
     /// Not such a file.
     #[error("the profiles cannot be read: {0}")]
     Syntax(String),
-    /// A tenant of a class that is not in the file.
-    #[error("tenant {tenant}: there is no class {class}")]
-    UnknownClass {
-        /// The tenant.
-        tenant: String,
-        /// What it names.
-        class: String,
-    },
     /// A level that the Core Rule Set does not have.
     #[error("tenant {tenant}: paranoiaLevel {level} is none of 1 to 4")]
     Paranoia {
@@ -60,16 +53,12 @@ pub enum ProfilesError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
-    classes: BTreeMap<String, Settings>,
     tenants: BTreeMap<String, Entry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    #[serde(default)]
-    class: Option<String>,
     namespaces: Vec<String>,
     #[serde(default)]
     waf: Settings,
@@ -107,33 +96,34 @@ struct ExclusionEntry {
     expires: Date,
 }
 
-pub(super) fn parse(text: &str) -> Result<Profiles, ProfilesError> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| ProfilesError::Syntax(error.to_string()))?;
-    let tenants = file.tenants.iter().map(|(name, entry)| {
-        let tenant = Tenant { name: name.clone(), profile: profile(name, entry, &file.classes)? };
-        Ok((tenant, entry.namespaces.clone()))
-    });
-    Profiles::new(tenants.collect::<Result<_, ProfilesError>>()?)
+pub(super) fn all(text: &str) -> Result<Vec<Holding>, ProfilesError> {
+    let file: File = read(text)?;
+    file.tenants.iter().map(|(name, entry)| holding(name, entry)).collect()
 }
 
-fn profile(tenant: &str, entry: &Entry, classes: &BTreeMap<String, Settings>) -> Result<Profile, ProfilesError> {
-    let none = Settings::default();
-    let class = match &entry.class {
-        None => &none,
-        Some(class) => classes
-            .get(class)
-            .ok_or_else(|| ProfilesError::UnknownClass { tenant: tenant.to_owned(), class: class.clone() })?,
-    };
-    let own = &entry.waf;
-    let exclusions = class.exclusions.iter().chain(&own.exclusions).map(|entry| exclusion(tenant, entry));
+pub(super) fn one(tenant: &str, text: &str) -> Result<Holding, ProfilesError> {
+    holding(tenant, &read(text)?)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(text: &str) -> Result<T, ProfilesError> {
+    serde_saphyr::from_str(text).map_err(|error| ProfilesError::Syntax(error.to_string()))
+}
+
+fn holding(name: &str, entry: &Entry) -> Result<Holding, ProfilesError> {
+    let tenant = Arc::new(Tenant { name: name.to_owned(), profile: profile(name, &entry.waf)? });
+    Ok(Holding { tenant, namespaces: entry.namespaces.clone() })
+}
+
+fn profile(tenant: &str, waf: &Settings) -> Result<Profile, ProfilesError> {
+    let exclusions = waf.exclusions.iter().map(|entry| exclusion(tenant, entry));
     Ok(Profile {
-        mode: own.mode.or(class.mode).map_or(Mode::default(), |mode| match mode {
+        mode: waf.mode.map_or(Mode::default(), |mode| match mode {
             ModeName::Block => Mode::Block,
             ModeName::Detect => Mode::Detect,
         }),
-        paranoia: paranoia(tenant, own.paranoia_level.or(class.paranoia_level))?,
-        threshold: own.anomaly_threshold.or(class.anomaly_threshold).unwrap_or(Profile::DEFAULT_THRESHOLD),
-        max_body: own.request_body_limit.or(class.request_body_limit).unwrap_or(Profile::DEFAULT_MAX_BODY),
+        paranoia: paranoia(tenant, waf.paranoia_level)?,
+        threshold: waf.anomaly_threshold.unwrap_or(Profile::DEFAULT_THRESHOLD),
+        max_body: waf.request_body_limit.unwrap_or(Profile::DEFAULT_MAX_BODY),
         exclusions: exclusions.collect::<Result<_, _>>()?,
     })
 }
@@ -170,25 +160,25 @@ fn exclusion(tenant: &str, entry: &ExclusionEntry) -> Result<Exclusion, Profiles
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{Profiles, ProfilesError};
+    use super::ProfilesError;
     use crate::profile::{Mode, Paranoia};
+    use crate::profiles::{Holding, Profiles};
 
     const FILE: &str = "
-classes:
-  gold: {paranoiaLevel: 2, requestBodyLimit: 4096}
 tenants:
   acme:
-    class: gold
     namespaces: [acme, acme-prod]
     waf:
       mode: Detect
+      paranoiaLevel: 2
+      requestBodyLimit: 4096
       exclusions:
         - {ruleId: 942100, pathPrefix: /search, parameter: q, reason: a course, expires: 1970-01-02}
   plain: {namespaces: [plain]}
 ";
 
     #[test]
-    fn a_tenant_has_its_own_its_classes_and_the_default_settings() {
+    fn a_tenant_has_its_own_and_the_default_settings() {
         let profiles = Profiles::parse(FILE).unwrap();
         let acme = &profiles.tenant("acme").unwrap().profile;
         assert_eq!((acme.mode, acme.paranoia, acme.max_body), (Mode::Detect, Paranoia::Two, 4096));
@@ -220,7 +210,6 @@ tenants:
             String::new(),
             "tenants: [".to_owned(),
             tenant("unknown: 1"),
-            tenant("class: none"),
             tenant("waf: {paranoiaLevel: 5}"),
             tenant("waf: {anomalyThreshold: 0}"),
             tenant("waf: {mode: Off}"),
@@ -233,5 +222,13 @@ tenants:
         }
         let shared = "tenants: {a: {namespaces: [x]}, b: {namespaces: [x]}}";
         assert!(matches!(Profiles::parse(shared), Err(ProfilesError::SharedNamespace(name)) if name == "x"));
+    }
+    #[test]
+    fn what_two_tenants_hold_is_nobodys_and_the_rest_is_served() {
+        let holding = |name, namespaces: &str| Holding::parse(name, &format!("namespaces: {namespaces}")).unwrap();
+        let (profiles, contested) = Profiles::of(&[holding("a", "[a, x]"), holding("b", "[x, b]")]);
+        assert_eq!(contested, ["x"]);
+        let of = |namespace| profiles.of_namespace(namespace).map(|tenant| tenant.name.as_str());
+        assert_eq!([of("a"), of("b"), of("gw-b"), of("x")], [Some("a"), Some("b"), Some("b"), None]);
     }
 }

@@ -254,7 +254,7 @@ impl Envoy {
         }
         let file = folder.path().join("profiles.yaml");
         std::fs::write(&file, profiles).unwrap();
-        let (watched, rules, profiles) = Files { rules: to, profiles: file }.load().unwrap();
+        let (watched, rules, profiles) = Files { rules: Some(to), profiles: Some(file) }.load().unwrap();
         (Self::serving(rules, profiles, Limits { workers: 2, in_flight: 100 }).await, watched, folder)
     }
 

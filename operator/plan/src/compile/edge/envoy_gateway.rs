@@ -7,10 +7,10 @@ use super::{
     shows_clients,
 };
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
-use crate::resolve::http::ResolvedHttp;
 use crate::resolve::tls::ResolvedTls;
 use crate::world::GatewayRef;
 
@@ -22,8 +22,7 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     let of_kind = |kind| ChildKey::new(kind, &tenant.name.gateway_namespace(), tenant.name.as_str());
     let class = &tenant.class;
     let clients = of_kind(ChildKind::ClientTrafficPolicy);
-    let mut spec =
-        client_policy(entry_of(tenant), &class.http, Some(client_tls(&tenant.tls.tls)), response_headers(class));
+    let mut spec = client_policy(entry_of(tenant), class, Some(client_tls(&tenant.tls.tls)), response_headers(class));
     if shows_clients(tenant) {
         let cert_details_to_add = vec!["Subject", "DNS", "URI"];
         spec.headers.x_forwarded_client_cert = eg::ForwardedClientCert { mode: "SanitizeSet", cert_details_to_add };
@@ -37,7 +36,30 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         request_buffer: class.http.body_kib.map(|size| eg::RequestBuffer { limit: kib(size) }),
     };
     let backends = Child::new(backends.clone(), &Object::new(metadata.of_child(&backends), spec));
-    vec![backends, clients]
+    let mut children = vec![backends, clients];
+    if waf::is_on(tenant) {
+        let firewall = of_kind(ChildKind::EnvoyExtensionPolicy);
+        let spec = firewall_policy(tenant);
+        children.push(Child::new(firewall.clone(), &Object::new(metadata.of_child(&firewall), spec)));
+    }
+    children
+}
+
+fn firewall_policy(tenant: &ResolvedTenant) -> eg::EnvoyExtensionPolicySpec {
+    let class = &tenant.class.waf;
+    // The name of the route tells whose a request is: this control plane wrote it, and no client can.
+    let attributes = vec!["xds.route_name", "source.address", "request.protocol"];
+    let ext_proc = eg::ExtProc {
+        backend_refs: vec![eg::WeightedServiceRef { service: waf::service(), weight: 1 }],
+        fail_open: class.fail_open,
+        message_timeout: seconds(waf::patience(class.body_kib)),
+        processing_mode: eg::ProcessingMode {
+            // Only so does a WebSocket get through, whose handshake looks like a request with a body that never ends.
+            allow_mode_override: true,
+            request: eg::Processed { body: "Buffered", attributes },
+        },
+    };
+    eg::EnvoyExtensionPolicySpec { target_refs: entry_of(tenant), ext_proc: vec![ext_proc] }
 }
 
 /// The policy of a Gateway. Without HSTS, which says nothing on plain HTTP (RFC 6797, section 7.2).
@@ -46,16 +68,17 @@ pub(super) fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: 
     let name = format!("{}-gateway", gateway.name);
     let key = ChildKey::new(ChildKind::ClientTrafficPolicy, &gateway.namespace, &name);
     let response = HeaderSet { set: Vec::new(), remove: BANNERS.to_vec() };
-    let spec = client_policy(gateway_of(gateway), &class.http, None, response);
+    let spec = client_policy(gateway_of(gateway), class, None, response);
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
 
 fn client_policy(
     target_refs: Vec<TargetRef>,
-    http: &ResolvedHttp,
+    class: &ResolvedClass,
     tls: Option<eg::ClientTls>,
     late_response_headers: HeaderSet,
 ) -> eg::ClientTrafficPolicySpec {
+    let http = &class.http;
     let x_forwarded_for = eg::XForwardedFor { num_trusted_hops: http.trusted_hops };
     eg::ClientTrafficPolicySpec {
         target_refs,
@@ -83,7 +106,10 @@ fn client_policy(
                 stream_idle_timeout: seconds(http.stream_idle),
             },
         },
-        connection: eg::ClientConnection { connection_limit: eg::ConnectionLimit { value: http.connections } },
+        connection: eg::ClientConnection {
+            connection_limit: eg::ConnectionLimit { value: http.connections },
+            buffer_limit: kib(class.waf.body_kib),
+        },
         http2: eg::Http2 {
             max_concurrent_streams: http.concurrent_streams,
             initial_stream_window_size: STREAM_WINDOW,

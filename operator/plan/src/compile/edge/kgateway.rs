@@ -5,6 +5,7 @@ use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
 use super::{CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, removed, response_headers, seconds};
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
@@ -33,8 +34,36 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         header_modifiers: kgw::HeaderModifiers { response: response_headers(&tenant.class) },
         timeouts: kgw::Timeouts { request: seconds(http.request), stream_idle: seconds(http.stream_idle) },
         buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
+        ext_proc: waf::is_on(tenant)
+            .then(|| kgw::ExtProcPolicy { extension_ref: kgw::ExtensionRef { name: tenant.name.to_string() } }),
     };
-    vec![Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))]
+    let policy = Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec));
+    let firewall = waf::is_on(tenant).then(|| firewall(tenant, metadata));
+    firewall.into_iter().chain([policy]).collect()
+}
+
+fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
+    let key = ChildKey::new(ChildKind::GatewayExtension, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    let class = &tenant.class.waf;
+    let ext_proc = kgw::ExtProc {
+        grpc_service: kgw::GrpcService { backend_ref: waf::service() },
+        fail_open: class.fail_open,
+        message_timeout: seconds(waf::patience(class.body_kib)),
+        // Only so does a WebSocket get through, whose handshake looks like a request with a body that never ends.
+        allow_processing_mode_override: true,
+        processing_mode: kgw::ProcessingMode {
+            request_header_mode: "SEND",
+            request_body_mode: "BUFFERED",
+            response_header_mode: "SKIP",
+            response_body_mode: "NONE",
+        },
+        // The name of the filter chain tells whose a request is: this control plane wrote it, and no client can.
+        request_attributes: vec!["xds.filter_chain_name", "source.address", "request.protocol"],
+        // What costs less to refuse is refused before.
+        filter_stage: kgw::FilterStage { stage: "RateLimit", predicate: "After" },
+    };
+    let spec = kgw::GatewayExtensionSpec { ext_proc };
+    Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
 
 /// The policy of a Gateway: what kgateway lets nobody say of an entry alone.
@@ -66,7 +95,11 @@ pub(super) fn of_gateway(
             initial_connection_window_size: CONNECTION_WINDOW,
         },
     };
-    let default = kgw::Listeners { transport_socket_connect_timeout: seconds(http.handshake), http_settings };
+    let default = kgw::Listeners {
+        transport_socket_connect_timeout: seconds(http.handshake),
+        per_connection_buffer_limit_bytes: class.waf.body_kib * 1024,
+        http_settings,
+    };
     let spec = kgw::ListenerPolicySpec { target_refs: gateway_of(gateway), default };
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
