@@ -1,6 +1,7 @@
 //! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
 //! (Envoy Gateway 1.9).
 
+mod rate_limit;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext, Volume, VolumeMount};
 use serde::Serialize;
 
+pub use self::rate_limit::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};
 

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod namespaces;
 pub mod network;
 pub mod placement;
+pub mod rate_limit;
 pub mod state;
 pub mod tls;
 
@@ -23,6 +24,7 @@ use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
+use crate::resolve::rate_limit::TenantsRateLimit;
 use crate::resolve::state::ResolvedState;
 use crate::resolve::tls::TenantsTls;
 use crate::world::World;
@@ -52,6 +54,8 @@ pub struct ResolvedTenant {
     pub placement: ResolvedPlacement,
     /// What its hosts speak.
     pub tls: TenantsTls,
+    /// How many requests the edge takes for it.
+    pub rate_limit: TenantsRateLimit,
     /// Size of a proxy of its own.
     pub replicas: Replicas,
     /// What becomes of its namespaces when it is deleted.
@@ -98,6 +102,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     if !rejections.is_empty() {
         return Err(rejections);
     }
+    let rate_limit = rate_limit::of_tenant(tenant.spec.rate_limit.as_ref(), &class.rate_limit, class.data_plane);
     Ok(ResolvedTenant {
         replicas: tenant.spec.gateway.as_ref().and_then(|g| g.replicas).unwrap_or(class.proxy.replicas),
         members: tenant.spec.members.clone(),
@@ -112,6 +117,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         hosts,
         placement,
         tls,
+        rate_limit,
     })
 }
 

@@ -3,7 +3,10 @@
 
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, removed, response_headers, seconds};
+use super::{
+    CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed,
+    response_headers, seconds,
+};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
@@ -26,13 +29,14 @@ const LEFT_BY_ENVOY: [&str; 5] = [
 
 /// The policy of a tenant's entry.
 pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
-    let key = ChildKey::new(ChildKind::TrafficPolicy, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    let key = policy_of_requests(tenant);
     let http = &tenant.class.http;
     let spec = kgw::TrafficPolicySpec {
         target_refs: entry_of(tenant),
         header_modifiers: kgw::HeaderModifiers { response: response_headers(&tenant.class) },
         timeouts: kgw::Timeouts { request: seconds(http.request), stream_idle: seconds(http.stream_idle) },
         buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
+        rate_limit: rate_limit::kgateway(tenant),
     };
     vec![Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))]
 }
