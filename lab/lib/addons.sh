@@ -91,16 +91,22 @@ helm() {
 }
 
 envoy_gateway_install() {
-  local dir
+  local dir known=0
   dir=$(part_dir envoy-gateway)/gateway-helm
   apply -f "$dir/charts/crds/crds/generated"
   # A run that was killed leaves a release that Helm calls pending and refuses to touch.
   if helm status eg --output json 2>/dev/null | jq -e '.info.status | startswith("pending")' >/dev/null; then
     helm uninstall eg --wait >"$LOG/helm.log" 2>&1 || true
   fi
+  ! helm status eg >/dev/null 2>&1 || known=1
   helm upgrade --install eg "$dir" --skip-crds --wait --timeout 3m --create-namespace \
     --values "$LAB/config/envoy-gateway-values.yaml" >"$LOG/helm.log" 2>&1 || {
     tail -n 15 "$LOG/helm.log" >&2
     die "Envoy Gateway's chart did not install (log: $LOG/helm.log)" "mend what the log names, then: lab/lab.sh up"
   }
+  # It would see a changed configuration by itself, but only once the kubelet has looked again.
+  if ((known)); then
+    kubectl -n envoy-gateway-system rollout restart deployment/envoy-gateway >/dev/null
+    kubectl -n envoy-gateway-system rollout status deployment/envoy-gateway --timeout=120s >/dev/null
+  fi
 }

@@ -63,9 +63,8 @@ fn policy_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, St
     let Some(Facts::Policy { refused: Some(why) }) = world.get(&key).map(|observed| &observed.facts) else {
         return None;
     };
-    let message = format!(
-        "the data plane refuses {key}, and its routes answer with errors: {why}; see docs/edge.md, and its log"
-    );
+    let next = format!("see kubectl describe {} -n {} {}", key.kind.api().plural, key.namespace, key.name);
+    let message = format!("the data plane refuses {key}, and its routes answer with errors: {why}; {next}");
     Some((Reason::NotProgrammed, message))
 }
 
