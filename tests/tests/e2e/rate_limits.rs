@@ -305,7 +305,7 @@ impl Seen {
         for sample in counted {
             *seen.each.entry(sample.outcome).or_default() += 1;
             if sample.outcome == Outcome::Code(200) {
-                let second = usize::try_from((sample.at - from).as_secs()).unwrap_or_default();
+                let second = usize::try_from(sample.at.saturating_sub(from).as_secs()).unwrap_or_default();
                 seen.seconds.resize(seen.seconds.len().max(second + 1), 0);
                 seen.seconds[second] += 1;
                 seen.passed += 1;
