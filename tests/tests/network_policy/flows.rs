@@ -75,7 +75,7 @@ pub const ASKED: [Flow; 3] = [
 ];
 
 /// What is stopped whatever the class says.
-pub const STOPPED: [Flow; 76] = [
+pub const STOPPED: [Flow; 77] = [
     // Between tenants.
     ("acme", "globex", Tcp(8080)),
     ("globex", "acme", Tcp(8080)),
@@ -124,6 +124,7 @@ pub const STOPPED: [Flow; 76] = [
     ("shared-proxy", "rate-limits", Tcp(8080)),
     ("shared-proxy", "beside-controller", Tcp(8081)),
     ("globex-proxy", "acme-as-rate-limits", Tcp(8081)),
+    ("shared-proxy", "gw-acme-as-rate-limits", Tcp(8081)),
     // The cluster's own parts.
     ("acme", "dns", Tcp(9153)),
     ("acme", "kube-system", Tcp(10250)),

@@ -237,7 +237,7 @@ type PodRow<'a> = (&'static str, &'a str, &'a [(&'a str, &'a str)]);
 /// The pods and addresses of the flows, by name.
 pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
     let (control_namespace, key, value) = plane.controller;
-    let pods: [PodRow<'_>; 31] = [
+    let pods: [PodRow<'_>; 32] = [
         ("acme", "acme", &[("app", "web")]),
         ("acme-jobs", "acme-jobs", &[("app", "job")]),
         ("globex", "globex", &[("app", "web")]),
@@ -258,6 +258,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("default", "default", &[("app", "web")]),
         // What a tenant may call its pods.
         ("acme-as-rate-limits", "acme", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
+        ("gw-acme-as-rate-limits", "gw-acme", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
         ("acme-as-shared-proxy", "acme", &[(GATEWAY_NAME, "standard-0")]),
         ("acme-as-globex-proxy", "acme", &[(GATEWAY_NAME, "globex")]),
         ("acme-as-dns", "acme", &[("k8s-app", "kube-dns")]),
