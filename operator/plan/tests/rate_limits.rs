@@ -58,7 +58,7 @@ fn envoy_gateway_counts_once_for_the_whole_tenant_and_once_for_each_client() {
         let mut rule = json!({"limit": {"requests": requests, "unit": "Second"}, "shared": true,
             "xRateLimitHeaders": "DraftVersion03"});
         if let Some(range) = selectors {
-            rule["clientSelectors"] = json!([{"sourceCIDR": {"type": "Distinct", "value": range}}]);
+            rule["clientSelectors"] = json!([{"sourceCIDR": {"invert": false, "type": "Distinct", "value": range}}]);
         }
         rule
     };

@@ -193,7 +193,7 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::Progressing => "On its way: another controller has still to act.",
         Reason::Invalid => "The spec contradicts itself, its class or the cluster.",
         Reason::Clamped => {
-            "Something that the Tenant asks for is more than its class allows; the class holds. Accepted stays True."
+            "Something that the Tenant asks for is beyond what its class demands or allows; the class holds. Accepted stays True."
         }
         Reason::ClassNotFound => "The TenantClass does not exist, or none is named and none is the default.",
         Reason::ClassNotAccepted => "The TenantClass exists, and is not accepted itself.",

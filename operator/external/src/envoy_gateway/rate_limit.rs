@@ -42,6 +42,8 @@ pub struct ClientSelector {
 /// Addresses of clients.
 #[derive(Serialize, Clone, Debug)]
 pub struct SourceCidr {
+    /// Whether it is of the addresses outside. Said, since the API server would fill it in.
+    pub invert: bool,
     /// `Distinct`: one count for each address.
     pub r#type: &'static str,
     /// Within this range.

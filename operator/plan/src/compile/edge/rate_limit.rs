@@ -18,7 +18,7 @@ pub(super) fn envoy_gateway(tenant: &ResolvedTenant) -> Option<eg::RateLimit> {
     let of_all = limit.tenant.map(|rate| rule(rate.per_second, Vec::new()));
     let of_one = limit.client.into_iter().flat_map(|requests| {
         EVERYBODY.map(|value| {
-            let source_cidr = eg::SourceCidr { r#type: "Distinct", value };
+            let source_cidr = eg::SourceCidr { invert: false, r#type: "Distinct", value };
             rule(requests, vec![eg::ClientSelector { source_cidr }])
         })
     });
