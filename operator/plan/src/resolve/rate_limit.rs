@@ -99,7 +99,7 @@ pub fn of_tenant(said: Option<&RateLimit>, class: &ResolvedClassRateLimit, data_
         let per_second = at_most("requestsPerSecond", wanted.per_second, most.per_second);
         // A burst that nobody wrote follows the rate without a word.
         let burst = if said.burst.is_some() { at_most("burst", wanted.burst, most.burst) } else { per_second };
-        Rate { per_second, burst: burst.max(per_second) }
+        Rate { per_second, burst }
     });
     let client = client(said).map(|wanted| match class.max.client {
         Some(most) if wanted > most => {
