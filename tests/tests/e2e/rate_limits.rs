@@ -209,7 +209,8 @@ async fn nobody_overrides_it(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
     let mut tried = 0;
     for attack in attack::load::all()? {
         let text = attack.manifest.to_string();
-        if !text.contains("rateLimit") || !text.contains(group) {
+        let is_at_home = attack.manifest["metadata"]["namespace"] == "${namespace}";
+        if !is_at_home || !text.contains("rateLimit") || !text.contains(group) {
             continue;
         }
         let manifest: Value = serde_json::from_str(&text.replace("${namespace}", &guest.name))
