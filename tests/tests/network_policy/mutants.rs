@@ -11,7 +11,7 @@ use super::flows::{PASSES, STOPPED, wrong};
 use super::stage::{ENVOY_GATEWAY, KGATEWAY, PLANES, Plane, Stage, ends};
 
 /// Every port that anybody listens on, and some that nobody does.
-const PORTS: [(u16, &str); 27] = [
+const PORTS: [(u16, &str); 28] = [
     (22, "TCP"),
     (53, "TCP"),
     (53, "UDP"),
@@ -23,6 +23,7 @@ const PORTS: [(u16, &str); 27] = [
     (6443, "UDP"),
     (8080, "TCP"),
     (8080, "UDP"),
+    (8081, "TCP"),
     (8082, "TCP"),
     (8234, "TCP"),
     (9002, "TCP"),

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod namespaces;
 pub mod network;
 pub mod placement;
+pub mod rate_limit;
 pub mod state;
 pub mod tls;
 pub mod waf;
@@ -24,6 +25,7 @@ use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
+use crate::resolve::rate_limit::TenantsRateLimit;
 use crate::resolve::state::ResolvedState;
 use crate::resolve::tls::TenantsTls;
 use crate::resolve::waf::TenantsWaf;
@@ -56,6 +58,8 @@ pub struct ResolvedTenant {
     pub tls: TenantsTls,
     /// Its firewall.
     pub waf: TenantsWaf,
+    /// How many requests the edge takes for it.
+    pub rate_limit: TenantsRateLimit,
     /// What it asks for and does not get, in words.
     pub clamped: Vec<String>,
     /// Size of a proxy of its own.
@@ -103,6 +107,8 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     let mut clamped = Vec::new();
     let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
     let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
+    let rates = tenant.spec.rate_limit.as_ref();
+    let rate_limit = rate_limit::of_tenant(rates, &class.rate_limit, class.data_plane, &mut clamped);
     if !rejections.is_empty() {
         return Err(rejections);
     }
@@ -122,6 +128,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         tls,
         waf,
         clamped,
+        rate_limit,
     })
 }
 
