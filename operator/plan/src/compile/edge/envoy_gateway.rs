@@ -109,7 +109,7 @@ fn client_policy(
         },
         connection: eg::ClientConnection {
             connection_limit: eg::ConnectionLimit { value: http.connections },
-            buffer_limit: kib(class.waf.body_kib),
+            buffer_limit: kib(waf::held_kib(class.waf.body_kib)),
         },
         http2: eg::Http2 {
             max_concurrent_streams: http.concurrent_streams,

@@ -101,7 +101,7 @@ pub(super) fn of_gateway(
     };
     let default = kgw::Listeners {
         transport_socket_connect_timeout: seconds(http.handshake),
-        per_connection_buffer_limit_bytes: class.waf.body_kib * 1024,
+        per_connection_buffer_limit_bytes: waf::held_kib(class.waf.body_kib) * 1024,
         http_settings,
     };
     let spec = kgw::ListenerPolicySpec { target_refs: gateway_of(gateway), default };
