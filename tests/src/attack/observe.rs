@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arena::{Arena, fill, fill_text};
 use super::file::{self, Fact, Https, Seen};
 use super::request::{Place, raw};
-use crate::probe::{Answer, Ask, Outcome, Probe, Served};
+use crate::probe::{Answer, Ask, Probe, Served};
 use crate::stage::until;
 use crate::{Error, Result};
 
@@ -45,8 +45,10 @@ impl Traffic {
     /// When the host is none.
     pub async fn changed(&self, wanted: &file::Probe, host: &str) -> Result<Option<String>> {
         let asked = self.probe.ask(&Ask::get(&format!("https://{host}/"), self.victim)?).await;
-        let outcome = Outcome::of(&asked);
-        let Ok(answer) = asked else { return Ok(Some(format!("{host} answers with {outcome}"))) };
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(failure) => return Ok(Some(format!("{host} answers with {failure}"))),
+        };
         let backend = backend(&answer);
         let certificate = answer.tls.map(|tls| Served { alpn: None, ..tls });
         Ok(if answer.code != wanted.code {
