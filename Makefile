@@ -45,13 +45,14 @@ bench-admission: ## Measure what the admission policies add to the write of a ro
 	@lab/lab.sh build kubernetes etcd helm gateway-api
 	@cargo run -q --release -p octroi-tests --bin admission-cost
 
-crs: ## The OWASP Core Rule Set's regression tests, and ordinary requests, through the firewall; needs Go, no cluster
-	@lab/lab.sh build coreruleset
-	@cargo run -q -p octroi-crs --bin crs -- --coreruleset "$$(lab/lab.sh dir coreruleset)"
+crs: ## The OWASP Core Rule Set's regression tests, by the engine and through a real Envoy, and ordinary requests; needs Go, no cluster
+	@lab/lab.sh build coreruleset envoy
+	@cargo run -q -p octroi-crs --bin crs -- --coreruleset "$$(lab/lab.sh dir coreruleset)" --envoy "$$(lab/lab.sh bin envoy)"
 
-bench-waf: ## Measure what the firewall costs a request, by the engine alone and through the service; needs Go, no cluster
-	@lab/lab.sh build coreruleset
+bench-waf: ## Measure what the firewall costs a request, by the engine alone, through the service and through Envoy; needs Go, no cluster
+	@lab/lab.sh build coreruleset envoy
 	@cargo run -q --release -p octroi-crs --bin waf-latency -- --coreruleset "$$(lab/lab.sh dir coreruleset)"
+	@cargo run -q --release -p octroi-crs --bin waf-load -- --coreruleset "$$(lab/lab.sh dir coreruleset)" --envoy "$$(lab/lab.sh bin envoy)"
 
 conformance: ## The Gateway API's tests of isolation, in namespaces that Octroi makes on the running lab
 	@lab/conformance.sh

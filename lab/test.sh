@@ -45,8 +45,9 @@ unit() {
 }
 
 crs() {
-    stage "core rule set: build" lab/lab.sh build coreruleset
-    stage "core rule set: tests" cargo run -q --locked -p octroi-crs --bin crs -- --coreruleset "$(lab/lab.sh dir coreruleset)"
+    stage "core rule set: build" lab/lab.sh build coreruleset envoy
+    stage "core rule set: tests" cargo run -q --locked -p octroi-crs --bin crs -- --coreruleset "$(lab/lab.sh dir coreruleset)" \
+        --envoy "$(lab/lab.sh bin envoy)"
 }
 
 light() {

@@ -10,6 +10,7 @@ pub mod extproc;
 mod mask;
 mod profile;
 mod profiles;
+mod reading;
 mod request;
 mod rules;
 mod self_test;

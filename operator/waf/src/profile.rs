@@ -39,6 +39,8 @@ pub struct Profile {
     pub threshold: NonZeroU16,
     /// The longest body, in bytes; a longer one is refused. Above [`crate::MAX_BODY`] it counts as that.
     pub max_body: u32,
+    /// Whether answers are inspected, too: for what tells of the inside of an application. The request is then inspected twice.
+    pub inspect_answers: bool,
     /// What is left out where.
     pub exclusions: Vec<Exclusion>,
 }
@@ -57,6 +59,7 @@ impl Default for Profile {
             paranoia: Paranoia::default(),
             threshold: Self::DEFAULT_THRESHOLD,
             max_body: Self::DEFAULT_MAX_BODY,
+            inspect_answers: false,
             exclusions: Vec::new(),
         }
     }

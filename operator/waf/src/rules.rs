@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use octroi_coraza::{Config, Outcome, Response, Transaction, Waf};
 
 use crate::profile::{Mode, Profile};
+use crate::reading;
 use crate::request::Request;
 use crate::self_test;
 use crate::sources::Sources;
@@ -79,6 +80,28 @@ impl RuleSet {
         })
     }
 
+    /// Judges what answered a request that passed: its rules run again, since those on answers read what they left.
+    ///
+    /// # Errors
+    /// As [`RuleSet::inspect`].
+    pub fn inspect_answer(
+        &self,
+        request: &Request<'_>,
+        answer: Response<'_>,
+        profile: &Profile,
+        now: SystemTime,
+    ) -> Result<Verdict, InspectError> {
+        let cap = usize::try_from(profile.max_body.min(MAX_BODY)).unwrap_or(usize::MAX);
+        // In mode Detect a body above the cap passed, and nobody looked at it.
+        let body = if request.body.len() > cap { &[][..] } else { request.body };
+        let outcome = self.trace(&Request { body, ..*request }, Some(answer), profile, now)?;
+        let findings = Findings::of_answer(&outcome);
+        Ok(match outcome.interruption {
+            Some(_) => Verdict::Block { status: FORBIDDEN, findings },
+            None => Verdict::Pass(findings),
+        })
+    }
+
     /// All that the engine has to say of a request and what answered it: the client's own text, unmasked. For tests of rules; what
     /// is logged comes from [`RuleSet::inspect`].
     ///
@@ -93,15 +116,16 @@ impl RuleSet {
     ) -> Result<Outcome, InspectError> {
         let exclusions: Vec<_> =
             profile.exclusions.iter().flat_map(|exclusion| exclusion.for_request(request.target, now)).collect();
+        let reading = reading::read(request);
         let outcome = self.waf.inspect(&Transaction {
             settings: &settings(profile),
             exclusions: &exclusions,
             client: &request.client.to_string(),
             method: request.method,
-            target: request.target,
+            target: &reading.target,
             protocol: request.protocol,
             headers: request.headers,
-            body: request.body,
+            body: &reading.body,
             response,
         })?;
         Ok(outcome)

@@ -72,12 +72,25 @@ pub struct Place {
 /// The ids of our own rules that refuse what cannot be parsed; `directives.conf`.
 const PROTOCOL: std::ops::RangeInclusive<u32> = 200_000..=200_999;
 
+/// The ids of the Core Rule Set's rules on answers, and of those that say that there were too many of them.
+const ANSWERS: std::ops::RangeInclusive<u32> = 950_000..=979_999;
+const TOO_MUCH: std::ops::RangeInclusive<u32> = 959_100..=959_101;
+
 impl Findings {
     pub(crate) fn of(outcome: &Outcome, threshold: u16) -> Self {
         let broken = outcome.rules.iter().any(|rule| PROTOCOL.contains(&rule.id));
         let is_attack = outcome.interruption.is_some() || broken || outcome.score >= u32::from(threshold);
         let rules = outcome.rules.iter().filter(|rule| !adds_up(rule)).map(Matched::of).collect();
         Self { score: outcome.score, is_attack, body_too_long: false, rules }
+    }
+}
+
+impl Findings {
+    /// Of what answered a request: only rules on answers. The sum is not told; whether it is too high is.
+    pub(crate) fn of_answer(outcome: &Outcome) -> Self {
+        let is_attack = outcome.interruption.is_some() || outcome.rules.iter().any(|rule| TOO_MUCH.contains(&rule.id));
+        let rules = outcome.rules.iter().filter(|rule| ANSWERS.contains(&rule.id) && !adds_up(rule));
+        Self { is_attack, rules: rules.map(Matched::of).collect(), ..Self::default() }
     }
 }
 

@@ -115,6 +115,40 @@ async fn a_body_that_is_streamed_is_refused() {
     assert_eq!(envoy.ask(&twice).await.refused().0, 500);
 }
 
+#[tokio::test]
+async fn an_answer_is_inspected_where_the_tenant_asks_for_it() {
+    let envoy = Envoy::start(PROFILES).await;
+    let leak: Option<&[u8]> = Some(b"ORA-00933: SQL command not properly ended");
+    let answered = async |tenant, status, body| {
+        let sent = Sent::get("/").header("x-request-id", "7").by(route(tenant));
+        envoy.open(&sent).await.answered(status, body).await
+    };
+    assert!(answered("answers", "200", Some(b"fine")).await.passes());
+    assert!(answered("answers", "204", None).await.passes());
+    assert!(answered("acme", "500", leak).await.passes(), "nobody asked for it");
+    for (status, body) in [("200", leak), ("503", None)] {
+        let (code, text) = answered("answers", status, body).await.refused();
+        assert_eq!(code, 403);
+        assert!(text.contains("withheld") && text.contains('7'), "{text}");
+        let line = envoy.audit_line();
+        assert_eq!((&line["answer"], &line["action"]), (&true.into(), &"blocked".into()), "{line}");
+    }
+    let metrics = envoy.metrics();
+    assert!(metrics.contains("octroi_waf_requests_total{result=\"answer_blocked\"} 2"), "{metrics}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_streamed_is_withheld() {
+    let envoy = Envoy::start(PROFILES).await;
+    let answered = async |mode| {
+        let sent = Sent::get("/").by(route("answers")).answer_mode(mode);
+        envoy.open(&sent).await.answered("200", Some(b"fine")).await
+    };
+    for mode in [1, 3, 4] {
+        assert_eq!(answered(mode).await.refused().0, 500, "{mode}");
+    }
+}
+
 /// A handshake is answered at once: it has no body, and the frames behind it never end.
 #[tokio::test]
 async fn a_websocket_is_inspected_by_its_handshake() {

@@ -29,6 +29,17 @@ pub enum Error {
     /// The rules do not work.
     #[error(transparent)]
     Rules(#[from] octroi_waf::RulesError),
+    /// The profiles do not work.
+    #[error(transparent)]
+    Profiles(#[from] octroi_waf::ProfilesError),
+    /// Something around the tests does not work.
+    #[error("{what}: {source}")]
+    Io {
+        /// What.
+        what: String,
+        /// How.
+        source: io::Error,
+    },
     /// The engine failed.
     #[error("{test}: {source}")]
     Inspect {

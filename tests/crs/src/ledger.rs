@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{Result, invalid, unreadable};
 
-/// Why a regression test does not pass when its bytes are given to the engine directly.
+/// Why a regression test does not pass, its bytes given to the engine directly or sent through Envoy.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {

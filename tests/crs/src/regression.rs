@@ -80,7 +80,7 @@ impl fmt::Display for Report {
 }
 
 /// Cut and not rounded: 99.999 % is not all of them.
-fn percent(part: usize, whole: usize) -> String {
+pub fn percent(part: usize, whole: usize) -> String {
     let hundredths = part * 10_000 / whole.max(1);
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
@@ -132,7 +132,11 @@ pub fn show(coreruleset: &Path, start: &str) -> Result<()> {
     Ok(())
 }
 
-fn rules(coreruleset: &Path) -> Result<RuleSet> {
+/// The rule set, set up as its tests want it.
+///
+/// # Errors
+/// When it cannot be read, or does not work.
+pub fn rules(coreruleset: &Path) -> Result<RuleSet> {
     let mut files = Sources::read(&coreruleset.join("rules"))?.into_files();
     for (_, content) in files.iter_mut().filter(|(name, _)| name.starts_with("@crs-setup")) {
         content.extend_from_slice(SETUP.as_bytes());

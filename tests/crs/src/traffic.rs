@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use octroi_waf::{Profile, Request, RuleSet, Sources};
 
 use crate::error::{Error, Result, invalid, unreadable};
+use crate::exclusions;
 use crate::ledger::{self, Missed, Refused};
 use crate::regression::borrowed;
 use crate::wire;
@@ -24,6 +25,7 @@ pub struct Report {
     refused: usize,
     attacks: usize,
     passing: usize,
+    exclusions: exclusions::Report,
     problems: Vec<String>,
 }
 
@@ -40,6 +42,7 @@ impl fmt::Display for Report {
             writeln!(out, "  {problem}")?;
         }
         writeln!(out, "attacks: {} requests, {} pass", self.attacks, self.passing)?;
+        writeln!(out, "{}", self.exclusions)?;
         write!(out, "ordinary requests: {} of {} refused", self.refused, self.total)
     }
 }
@@ -50,13 +53,18 @@ impl fmt::Display for Report {
 /// When the rules or the requests cannot be read, or the engine fails.
 pub fn run(coreruleset: &Path) -> Result<Report> {
     let rules = RuleSet::new(&Sources::read(&coreruleset.join("rules"))?)?;
-    let requests = read(&ledger::folder().join("benign"))?;
+    let mut requests = read(&ledger::folder().join("benign"))?;
     let known: BTreeMap<String, Refused> = ledger::read("benign-ledger.yaml")?;
+    let mut exclusions = exclusions::run(&rules, &requests)?;
+    requests.retain(|name, _| !exclusions.special.contains(name));
+    let mut problems = std::mem::take(&mut exclusions.problems);
     let missing = known.keys().filter(|name| !requests.contains_key(*name));
-    let mut problems: Vec<String> = missing.map(|name| format!("{name}: there is no such request")).collect();
+    problems.extend(missing.map(|name| format!("{name}: there is no such ordinary request")));
+    let helpless = known.keys().filter(|name| !exclusions.ordinary.contains(name));
+    problems.extend(helpless.map(|name| format!("{name}: exclusions.yaml has nothing for it")));
     let mut refused = 0;
     for (name, bytes) in &requests {
-        let ids = refusing(&rules, name, bytes)?;
+        let ids = refusing(&rules, name, bytes, &Profile::default())?;
         refused += usize::from(ids.is_some());
         match (known.get(name), ids) {
             (None, None) => {}
@@ -67,7 +75,7 @@ pub fn run(coreruleset: &Path) -> Result<Report> {
         }
     }
     let (attacks, passing) = missed(&rules, &mut problems)?;
-    Ok(Report { total: requests.len(), refused, attacks, passing, problems })
+    Ok(Report { total: requests.len(), refused, attacks, passing, exclusions, problems })
 }
 
 /// How many attacks there are, and how many of them pass.
@@ -78,7 +86,7 @@ fn missed(rules: &RuleSet, problems: &mut Vec<String>) -> Result<(usize, usize)>
     problems.extend(missing.map(|name| format!("{name}: there is no such attack")));
     let mut passing = 0;
     for (name, bytes) in &attacks {
-        let passes = refusing(rules, name, bytes)?.is_none();
+        let passes = refusing(rules, name, bytes, &Profile::default())?.is_none();
         passing += usize::from(passes);
         match (known.contains_key(name), passes) {
             (false, true) => problems.push(format!("{name}: passes")),
@@ -90,7 +98,10 @@ fn missed(rules: &RuleSet, problems: &mut Vec<String>) -> Result<(usize, usize)>
 }
 
 /// The rules that refuse a request, in their order, if it is refused.
-fn refusing(rules: &RuleSet, name: &str, bytes: &[u8]) -> Result<Option<Vec<u32>>> {
+///
+/// # Errors
+/// When the engine fails.
+pub fn refusing(rules: &RuleSet, name: &str, bytes: &[u8], profile: &Profile) -> Result<Option<Vec<u32>>> {
     let request = wire::received(bytes);
     let headers = borrowed(&request.headers);
     let request = Request {
@@ -102,14 +113,17 @@ fn refusing(rules: &RuleSet, name: &str, bytes: &[u8]) -> Result<Option<Vec<u32>
         body: &request.body,
     };
     let verdict = rules
-        .inspect(&request, &Profile::default(), SystemTime::UNIX_EPOCH)
+        .inspect(&request, profile, SystemTime::UNIX_EPOCH)
         .map_err(|source| Error::Inspect { test: name.to_owned(), source })?;
     let ids = || verdict.findings().rules.iter().map(|rule| rule.id).collect();
     Ok(verdict.is_block().then(ids))
 }
 
-/// All requests by their names: the file's, a slash, and its own.
-fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+/// All requests of a folder by their names: the file's, a slash, and its own.
+///
+/// # Errors
+/// When one cannot be read, or a name is there twice.
+pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
         let path = entry.map_err(unreadable(folder))?.path();

@@ -11,7 +11,7 @@ type Header = (String, String);
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A request as a web server understands it. Nothing is decoded but `Transfer-Encoding: chunked`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// `GET`.
     pub method: Vec<u8>,

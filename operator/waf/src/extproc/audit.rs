@@ -11,7 +11,7 @@ use crate::verdict::{Findings, Matched};
 
 /// Lines that wait for a slow reader; more are dropped and counted, since a log must not stop requests.
 const WAITING: usize = 4096;
-/// Rules of one request that are told, and places of one rule; an attack can match hundreds.
+/// Rules of one request that are told unless a test of rules wants all, and places of one rule; an attack can match hundreds.
 const MOST: usize = 20;
 
 /// What happened to the request.
@@ -39,6 +39,9 @@ pub struct Line<'a> {
     pub request_id: &'a str,
     mode: &'static str,
     action: Action,
+    /// Whether it is about what the upstream answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    answer: bool,
     /// What the client got; nothing when it passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -70,6 +73,8 @@ pub struct About<'a> {
     pub route: &'a str,
     /// The request's id.
     pub request_id: &'a str,
+    /// Whether it is about what the upstream answered.
+    pub is_answer: bool,
 }
 
 impl<'a> Line<'a> {
@@ -87,10 +92,11 @@ impl<'a> Line<'a> {
             request_id: about.request_id,
             mode: if mode == Mode::Block { "Block" } else { "Detect" },
             action,
+            answer: about.is_answer,
             status,
             score: findings.score,
             body_too_long: findings.body_too_long,
-            rules: findings.rules.iter().take(MOST).map(rule).collect(),
+            rules: findings.rules.iter().map(rule).collect(),
         }
     }
 }
@@ -110,7 +116,10 @@ impl Line<'_> {
 
 /// Where lines go. Cheap to copy; the thread behind it ends with the last copy.
 #[derive(Clone, Debug)]
-pub struct AuditLog(SyncSender<String>);
+pub struct AuditLog {
+    lines: SyncSender<String>,
+    most: usize,
+}
 
 impl AuditLog {
     /// Starts the thread that writes.
@@ -120,13 +129,20 @@ impl AuditLog {
     pub fn new(to: impl Write + Send + 'static) -> io::Result<Self> {
         let (sender, lines) = sync_channel(WAITING);
         std::thread::Builder::new().name("audit".into()).spawn(move || write(to, &lines))?;
-        Ok(Self(sender))
+        Ok(Self { lines: sender, most: MOST })
+    }
+
+    /// Tells every rule of a request, for those who test rules: lines may then be of any length.
+    #[must_use]
+    pub fn with_all_rules(self) -> Self {
+        Self { most: usize::MAX, ..self }
     }
 
     /// Hands a line over without waiting; false when it is lost.
-    pub fn write(&self, line: &Line<'_>) -> bool {
-        let Ok(text) = serde_json::to_string(line) else { return false };
-        self.0.try_send(text).is_ok()
+    pub fn write(&self, mut line: Line<'_>) -> bool {
+        line.rules.truncate(self.most);
+        let Ok(text) = serde_json::to_string(&line) else { return false };
+        self.lines.try_send(text).is_ok()
     }
 }
 

@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse};
 
 use super::identity::{Attributes, Unattributed};
-use super::received::Received;
+use super::received::{Answered, Received};
 use super::reply;
 use crate::profile::Mode;
 use crate::profiles::{Profiles, Tenant};
@@ -30,9 +30,11 @@ pub enum Step {
     /// Answer, and wait for the next message.
     Reply(Box<ProcessingResponse>),
     /// Inspect; when it passes, this is the answer.
-    Inspect(Box<Subject>, Box<ProcessingResponse>),
+    Inspect(Arc<Subject>, Box<ProcessingResponse>),
+    /// Inspect what the upstream answered; when it passes, this is the answer.
+    InspectAnswer(Arc<Subject>, Box<Answered>, Box<ProcessingResponse>),
     /// The body is longer than the tenant's cap, which the length already says.
-    TooLong(Box<Subject>),
+    TooLong(Arc<Subject>),
     /// Refuse: nothing can be said of this request.
     Refuse(Refusal),
 }
@@ -60,27 +62,59 @@ enum State {
     #[default]
     Start,
     AwaitsBody(Box<Subject>),
-    Inspected,
+    /// The request, where its answer is to be inspected.
+    Inspected(Option<Arc<Subject>>),
+    AwaitsAnswer(Arc<Subject>, Box<Answered>),
 }
 
 /// A stream's state.
 #[derive(Debug, Default)]
 pub struct Exchange {
     state: State,
+    /// Whether the upstream's body comes, and comes whole.
+    answers: AnswerBody,
+}
+
+/// How the data plane sends the body of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AnswerBody {
+    #[default]
+    Whole,
+    None,
+    Pieces,
+}
+
+impl AnswerBody {
+    fn of(mode: i32) -> Self {
+        match BodySendMode::try_from(mode) {
+            Ok(BodySendMode::Buffered) => Self::Whole,
+            Ok(BodySendMode::None) => Self::None,
+            _ => Self::Pieces,
+        }
+    }
 }
 
 impl Exchange {
     /// Takes the next message.
     pub fn step(&mut self, message: ProcessingRequest, profiles: &Profiles) -> Step {
         let mode = message.protocol_config.map(|config| config.request_body_mode);
+        if let Some(config) = &message.protocol_config {
+            self.answers = AnswerBody::of(config.response_body_mode);
+        }
         let Some(request) = message.request else { return Step::Refuse(Refusal::Mode("a message without content")) };
         match (request, std::mem::take(&mut self.state)) {
             (Request::RequestHeaders(headers), State::Start) => {
                 self.headers(headers, &Attributes::of(message.attributes), mode, profiles)
             }
             (Request::RequestBody(body), State::AwaitsBody(subject)) => self.body(body, *subject),
-            (other, State::Inspected) => {
-                self.state = State::Inspected;
+            (Request::ResponseHeaders(headers), State::Inspected(Some(subject))) => self.answer(headers, subject),
+            (Request::ResponseBody(body), State::AwaitsAnswer(subject, mut answer)) => {
+                self.state = State::Inspected(None);
+                answer.body = body.body;
+                Step::InspectAnswer(subject, answer, Box::new(reply::pass_response_body()))
+            }
+            (other, State::Inspected(subject)) => {
+                self.state = State::Inspected(subject);
                 after(&other)
             }
             _ => Step::Refuse(Refusal::Mode("the body did not come, or the headers did not")),
@@ -96,11 +130,11 @@ impl Exchange {
         };
         let subject = Box::new(Subject { tenant, route, request });
         if sent.end_of_stream {
-            self.state = State::Inspected;
-            return Step::Inspect(subject, Box::new(reply::pass_headers()));
+            return self.inspect(*subject, reply::pass_headers());
         }
         if subject.request.is_websocket() {
-            self.state = State::Inspected;
+            let subject = Arc::new(*subject);
+            self.state = State::Inspected(None);
             return Step::Inspect(subject, Box::new(reply::pass_handshake()));
         }
         // A streamed body would reach the upstream piece by piece, before its end was seen.
@@ -108,16 +142,39 @@ impl Exchange {
             return Step::Refuse(Refusal::Mode("its request body mode has to be Buffered"));
         }
         if subject.announces_too_much() {
-            return Step::TooLong(subject);
+            return Step::TooLong(Arc::new(*subject));
         }
         self.state = State::AwaitsBody(subject);
         Step::Reply(Box::new(reply::pass_headers()))
     }
 
     fn body(&mut self, sent: HttpBody, mut subject: Subject) -> Step {
-        self.state = State::Inspected;
         subject.request.body = sent.body;
-        Step::Inspect(Box::new(subject), Box::new(reply::pass_body()))
+        self.inspect(subject, reply::pass_body())
+    }
+
+    /// The request is kept only for an answer that is to be inspected: it holds its body.
+    fn inspect(&mut self, subject: Subject, pass: ProcessingResponse) -> Step {
+        let subject = Arc::new(subject);
+        self.state = State::Inspected(subject.tenant.profile.inspect_answers.then(|| Arc::clone(&subject)));
+        Step::Inspect(subject, Box::new(pass))
+    }
+
+    fn answer(&mut self, sent: HttpHeaders, subject: Arc<Subject>) -> Step {
+        let answer = Box::new(Answered::new(sent.headers.unwrap_or_default()));
+        self.state = State::Inspected(None);
+        let pass = Box::new(reply::pass_response_headers());
+        if sent.end_of_stream {
+            return Step::InspectAnswer(subject, answer, pass);
+        }
+        match self.answers {
+            AnswerBody::None => Step::InspectAnswer(subject, answer, pass),
+            AnswerBody::Pieces => Step::Refuse(Refusal::Mode("its response body mode has to be Buffered")),
+            AnswerBody::Whole => {
+                self.state = State::AwaitsAnswer(subject, answer);
+                Step::Reply(pass)
+            }
+        }
     }
 }
 

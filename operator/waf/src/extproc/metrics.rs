@@ -92,6 +92,16 @@ impl Metrics {
         }
     }
 
+    /// An answer that got a verdict.
+    pub(super) fn answered(&self, action: Action, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+        self.ended(match action {
+            Action::Blocked => "answer_blocked",
+            Action::Detected => "answer_detected",
+            Action::Passed => "answer_passed",
+        });
+    }
+
     /// A line of the audit log that was lost.
     pub(super) fn lost_line(&self) {
         self.lost.inc();

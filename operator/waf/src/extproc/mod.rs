@@ -42,6 +42,7 @@ use crate::verdict::{Findings, Verdict};
 use audit::{About, Action, Line};
 use exchange::{Exchange, Refusal, Step, Subject};
 use pool::{Pool, PoolError};
+use received::Answered;
 
 /// A message holds one body and little else: attributes, or nothing.
 const MAX_MESSAGE: usize = MAX_BODY as usize + (1 << 20);
@@ -78,41 +79,65 @@ impl Shared {
         self.profiles.store(Arc::new(profiles));
     }
 
-    async fn judge(&self, subject: Subject, pass: ProcessingResponse) -> Result<ProcessingResponse, Status> {
+    async fn judge(
+        &self,
+        subject: Arc<Subject>,
+        answer: Option<Answered>,
+        pass: ProcessingResponse,
+    ) -> Result<ProcessingResponse, Status> {
         let (rules, started, now) = (self.rules.current(), Instant::now(), SystemTime::now());
+        let (is_answer, about) = (answer.is_some(), Arc::clone(&subject));
         let work = move || {
-            let profile = &subject.tenant.profile;
-            let verdict = subject.request.with(|request| rules.inspect(request, profile, now));
-            (verdict, subject)
+            let profile = &about.tenant.profile;
+            about.request.with(|request| match &answer {
+                None => rules.inspect(request, profile, now),
+                Some(answer) => answer.with(|answer| rules.inspect_answer(request, answer, profile, now)),
+            })
         };
-        let (verdict, subject) = self.pool.run(work).await.map_err(|error| self.no_place(&error))?;
+        let verdict = self.pool.run(work).await.map_err(|error| self.no_place(&error))?;
         let verdict = verdict.map_err(|error| self.no_verdict(&subject, &error))?;
         let (status, findings) = match &verdict {
             Verdict::Pass(findings) => (None, findings),
             Verdict::Block { status, findings } => (Some(*status), findings),
         };
-        let action = self.log(&subject, status, findings, now);
-        self.metrics.judged(&subject.tenant.name, action, started.elapsed());
-        Ok(status.map_or(pass, |status| refused(&subject, status)))
+        let action = self.log(&subject, is_answer, status, findings, now);
+        if is_answer {
+            self.metrics.answered(action, started.elapsed());
+        } else {
+            self.metrics.judged(&subject.tenant.name, action, started.elapsed());
+        }
+        Ok(match status {
+            None => pass,
+            Some(_) if is_answer => reply::withheld(&subject.request.id(), subject.request.is_grpc()),
+            Some(status) => refused(&subject, status),
+        })
     }
 
     /// Refuses a body that is announced to be too long, before it comes.
     fn refuse_length(&self, subject: &Subject) -> ProcessingResponse {
         let findings = Findings { is_attack: true, body_too_long: true, ..Findings::default() };
-        let action = self.log(subject, Some(413), &findings, SystemTime::now());
+        let action = self.log(subject, false, Some(413), &findings, SystemTime::now());
         self.metrics.judged(&subject.tenant.name, action, std::time::Duration::ZERO);
         refused(subject, 413)
     }
 
-    fn log(&self, subject: &Subject, status: Option<u16>, findings: &Findings, now: SystemTime) -> Action {
+    fn log(
+        &self,
+        subject: &Subject,
+        is_answer: bool,
+        status: Option<u16>,
+        findings: &Findings,
+        now: SystemTime,
+    ) -> Action {
         let request_id = subject.request.id();
-        let about = About { tenant: &subject.tenant.name, route: &subject.route, request_id: &request_id };
+        let about = About { tenant: &subject.tenant.name, route: &subject.route, request_id: &request_id, is_answer };
         let line = Line::new(about, subject.tenant.profile.mode, status, findings, now);
-        let is_clean = status.is_none() && findings.rules.is_empty() && !findings.body_too_long;
-        if !is_clean && !self.audit.write(&line) {
+        let (action, is_clean) =
+            (line.action(), status.is_none() && findings.rules.is_empty() && !findings.body_too_long);
+        if !is_clean && !self.audit.write(line) {
             self.metrics.lost_line();
         }
-        line.action()
+        action
     }
 
     /// Whether the request then goes on is for the data plane to say: its filter is set up to fail open or closed.
@@ -168,7 +193,8 @@ impl Conversation {
         let step = self.exchange.step(message, &self.shared.profiles.load());
         let answer = match step {
             Step::Reply(answer) => *answer,
-            Step::Inspect(subject, pass) => self.shared.judge(*subject, *pass).await?,
+            Step::Inspect(subject, pass) => self.shared.judge(subject, None, *pass).await?,
+            Step::InspectAnswer(subject, answer, pass) => self.shared.judge(subject, Some(*answer), *pass).await?,
             Step::TooLong(subject) => self.shared.refuse_length(&subject),
             Step::Refuse(refusal) => self.shared.refuse(&refusal),
         };

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use envoy_types::pb::envoy::config::core::v3::HeaderMap;
 
+use octroi_coraza::Response;
+
 use super::identity::Attributes;
 use crate::request::Request;
 
@@ -17,6 +19,38 @@ pub struct Received {
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body, when it has come.
     pub body: Vec<u8>,
+}
+
+/// What an upstream answered.
+#[derive(Debug, Default)]
+pub struct Answered {
+    status: u16,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The body, when it has come.
+    pub body: Vec<u8>,
+}
+
+impl Answered {
+    /// Out of the headers, the status among them.
+    pub fn new(sent: HeaderMap) -> Self {
+        let mut answer = Self::default();
+        for header in sent.headers {
+            let value = if header.raw_value.is_empty() { header.value.into_bytes() } else { header.raw_value };
+            match header.key.as_str() {
+                ":status" => {
+                    answer.status = String::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                }
+                _ => answer.headers.push((header.key.into_bytes(), value)),
+            }
+        }
+        answer
+    }
+
+    /// Calls `judge` with what the engine reads.
+    pub fn with<T>(&self, judge: impl FnOnce(Response<'_>) -> T) -> T {
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+        judge(Response { status: self.status, headers: &headers, body: &self.body })
+    }
 }
 
 impl Received {

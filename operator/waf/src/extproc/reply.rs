@@ -42,7 +42,7 @@ pub fn pass_trailers() -> ProcessingResponse {
     made(Response::RequestTrailers(TrailersResponse::default()))
 }
 
-/// Answers to an answer are not inspected.
+/// The headers of an answer are fine, or nobody asks what is in them.
 pub fn pass_response_headers() -> ProcessingResponse {
     made(Response::ResponseHeaders(HeadersResponse::default()))
 }
@@ -64,6 +64,16 @@ pub fn refused(status: u16, id: &str, is_grpc: bool, details: &'static str) -> P
         500.. => "The request cannot be served.",
         _ => "The request was refused by the web application firewall.",
     };
+    ended(status, why, id, is_grpc, details)
+}
+
+/// The request was served, and the client does not get the answer.
+pub fn withheld(id: &str, is_grpc: bool) -> ProcessingResponse {
+    let why = "The answer was withheld by the web application firewall.";
+    ended(403, why, id, is_grpc, "octroi_waf_answer_blocked")
+}
+
+fn ended(status: u16, why: &str, id: &str, is_grpc: bool, details: &'static str) -> ProcessingResponse {
     let plain = HeaderValue {
         key: "content-type".into(),
         raw_value: b"text/plain; charset=utf-8".to_vec(),

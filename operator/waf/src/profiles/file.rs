@@ -72,6 +72,7 @@ struct Settings {
     anomaly_threshold: Option<NonZeroU16>,
     /// In bytes.
     request_body_limit: Option<u32>,
+    inspect_answers: Option<bool>,
     #[serde(default)]
     exclusions: Vec<ExclusionEntry>,
 }
@@ -124,6 +125,7 @@ fn profile(tenant: &str, waf: &Settings) -> Result<Profile, ProfilesError> {
         paranoia: paranoia(tenant, waf.paranoia_level)?,
         threshold: waf.anomaly_threshold.unwrap_or(Profile::DEFAULT_THRESHOLD),
         max_body: waf.request_body_limit.unwrap_or(Profile::DEFAULT_MAX_BODY),
+        inspect_answers: waf.inspect_answers.unwrap_or_default(),
         exclusions: exclusions.collect::<Result<_, _>>()?,
     })
 }

@@ -32,6 +32,7 @@ tenants:
   acme: {namespaces: [acme]}
   lab: {namespaces: [lab], waf: {mode: Detect}}
   strict: {namespaces: [strict], waf: {paranoiaLevel: 2}}
+  answers: {namespaces: [answers], waf: {inspectAnswers: true}}
   small: {namespaces: [small], waf: {requestBodyLimit: 64}}
   excluding:
     namespaces: [excluding]
@@ -61,6 +62,7 @@ pub struct Sent {
     bodies: Vec<Vec<u8>>,
     attributes: HashMap<String, Struct>,
     mode: i32,
+    answer_mode: i32,
     is_open: bool,
 }
 
@@ -68,7 +70,14 @@ impl Sent {
     pub fn get(target: &str) -> Self {
         let headers = [(":method", "GET"), (":path", target), (":authority", "www.acme.example"), (":scheme", "https")];
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { headers, bodies: Vec::new(), attributes: HashMap::new(), mode: BUFFERED, is_open: false }
+        Self {
+            headers,
+            bodies: Vec::new(),
+            attributes: HashMap::new(),
+            mode: BUFFERED,
+            answer_mode: BUFFERED,
+            is_open: false,
+        }
     }
 
     pub fn post(kind: &str, body: &[u8]) -> Self {
@@ -98,6 +107,11 @@ impl Sent {
         self
     }
 
+    pub fn answer_mode(mut self, mode: i32) -> Self {
+        self.answer_mode = mode;
+        self
+    }
+
     pub fn by(self, attribute: (&str, String)) -> Self {
         self.by_filter(FILTER, attribute)
     }
@@ -119,7 +133,11 @@ impl Sent {
             end_of_stream: self.bodies.is_empty() && !self.is_open,
             ..HttpHeaders::default()
         };
-        let config = ProtocolConfiguration { request_body_mode: self.mode, ..ProtocolConfiguration::default() };
+        let config = ProtocolConfiguration {
+            request_body_mode: self.mode,
+            response_body_mode: self.answer_mode,
+            ..ProtocolConfiguration::default()
+        };
         ProcessingRequest {
             attributes: self.attributes.clone(),
             protocol_config: Some(config),
@@ -140,7 +158,15 @@ impl Answer {
     /// Whether every message was answered by "go on".
     pub fn passes(&self) -> bool {
         let go_on = |answer: &ProcessingResponse| {
-            matches!(answer.response, Some(Response::RequestHeaders(_) | Response::RequestBody(_)))
+            matches!(
+                answer.response,
+                Some(
+                    Response::RequestHeaders(_)
+                        | Response::RequestBody(_)
+                        | Response::ResponseHeaders(_)
+                        | Response::ResponseBody(_)
+                )
+            )
         };
         self.error.is_none() && self.answers.len() == self.expected && self.answers.iter().all(go_on)
     }
@@ -191,6 +217,32 @@ impl Open {
     /// What the service made of the mode for bodies, in its answer to the headers.
     pub fn body_mode_override(&self) -> Option<i32> {
         self.answer.answers.first()?.mode_override.map(|mode| mode.request_body_mode)
+    }
+
+    /// Sends what the upstream answered, after the headers of a request without a body.
+    pub async fn answered(&mut self, status: &str, body: Option<&[u8]>) -> Answer {
+        let value = |key: &str, value: &str| HeaderValue {
+            key: key.to_owned(),
+            raw_value: value.as_bytes().to_vec(),
+            ..HeaderValue::default()
+        };
+        let headers = HttpHeaders {
+            headers: Some(HeaderMap { headers: vec![value(":status", status), value("content-type", "text/plain")] }),
+            end_of_stream: body.is_none(),
+            ..HttpHeaders::default()
+        };
+        let body = body.map(|body| HttpBody { body: body.to_vec(), end_of_stream: true, ..HttpBody::default() });
+        let messages = [Some(Request::ResponseHeaders(headers)), body.map(Request::ResponseBody)];
+        for request in messages.into_iter().flatten() {
+            let message = ProcessingRequest { request: Some(request), ..ProcessingRequest::default() };
+            self.answer.expected += 1;
+            self.sender.as_ref().unwrap().unbounded_send(message).unwrap();
+            if !self.take().await {
+                break;
+            }
+        }
+        let expected = self.answer.expected;
+        std::mem::replace(&mut self.answer, Answer { answers: Vec::new(), error: None, expected })
     }
 
     /// Sends the bodies, as long as the service says to go on.
