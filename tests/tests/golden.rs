@@ -61,7 +61,7 @@ fn rendering_twice_gives_the_same_bytes() {
 
 #[test]
 fn both_data_planes_get_the_same_but_for_what_is_their_own() {
-    const OWN: [&str; 10] = [
+    const OWN: [&str; 11] = [
         "EnvoyProxy",
         "EnvoyExtensionPolicy",
         "GatewayExtension",
@@ -70,6 +70,7 @@ fn both_data_planes_get_the_same_but_for_what_is_their_own() {
         "HTTPRouteFilter",
         "GatewayParameters",
         "ListenerPolicy",
+        "SecurityPolicy",
         "TrafficPolicy",
         "DirectResponse",
     ];

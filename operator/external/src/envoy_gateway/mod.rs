@@ -1,7 +1,8 @@
-//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
+//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `SecurityPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
 //! (Envoy Gateway 1.9).
 
 mod extension;
+mod security;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, Secur
 use serde::Serialize;
 
 pub use self::extension::*;
+pub use self::security::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};
 

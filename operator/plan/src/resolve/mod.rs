@@ -1,6 +1,7 @@
 //! From what users wrote to what holds: every failure lives here. What leaves is validated, defaulted and typed; no
 //! `Option` in it means "not checked yet".
 
+pub mod auth;
 pub mod class;
 pub mod hosts;
 pub mod http;
@@ -20,6 +21,7 @@ use octroi_api::{CertificateScope, Member, NamespacePolicy, Replicas, Tenant, Te
 
 use crate::child::Owner;
 use crate::rejection::Rejection;
+use crate::resolve::auth::TenantsAuth;
 use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
@@ -56,6 +58,8 @@ pub struct ResolvedTenant {
     pub tls: TenantsTls,
     /// Its firewall.
     pub waf: TenantsWaf,
+    /// Who may come in.
+    pub auth: TenantsAuth,
     /// What it asks for and does not get, in words.
     pub clamped: Vec<String>,
     /// Size of a proxy of its own.
@@ -103,6 +107,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     let mut clamped = Vec::new();
     let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
     let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
+    let auth = auth::of_tenant(&tenant.spec.auth, class.data_plane, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
     }
@@ -121,6 +126,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         placement,
         tls,
         waf,
+        auth,
         clamped,
     })
 }

@@ -3,7 +3,7 @@
 
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, entry_of, gateway_of, kib, removed, response_headers, seconds};
+use super::{CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, removed, response_headers, seconds};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
@@ -36,10 +36,11 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
         ext_proc: waf::is_on(tenant)
             .then(|| kgw::ExtProcPolicy { extension_ref: kgw::ExtensionRef { name: tenant.name.to_string() } }),
+        auth: auth::kgateway::policy(tenant),
     };
     let policy = Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec));
     let firewall = waf::is_on(tenant).then(|| firewall(tenant, metadata));
-    firewall.into_iter().chain([policy]).collect()
+    firewall.into_iter().chain(auth::kgateway::extension(tenant, metadata)).chain([policy]).collect()
 }
 
 fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
@@ -62,7 +63,7 @@ fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
         // What costs less to refuse is refused before.
         filter_stage: kgw::FilterStage { stage: "RateLimit", predicate: "After" },
     };
-    let spec = kgw::GatewayExtensionSpec { ext_proc };
+    let spec = kgw::GatewayExtensionSpec::ExtProc(ext_proc);
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
 
