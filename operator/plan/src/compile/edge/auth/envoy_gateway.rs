@@ -103,3 +103,6 @@ fn principal(guard: &Guard) -> eg::Principal {
         (None, None) => anybody(),
     }
 }
+
+#[cfg(test)]
+mod tests;
