@@ -137,7 +137,8 @@ impl Entry {
 
     /// Whether what it asks for is asked for under this prefix.
     fn covers(&self, prefix: &str) -> bool {
-        let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        // As the proxy is told: `/a.json` counts as below `/a`.
+        let below = |rest: &str| rest.is_empty() || rest.starts_with(['/', '.']);
         let (own, other) = (self.prefix.to_ascii_lowercase(), prefix.to_ascii_lowercase());
         own == EVERYTHING || other.strip_prefix(&own).is_some_and(below)
     }
