@@ -67,7 +67,7 @@ pub struct ClaimToHeader {
     /// The header.
     #[schemars(length(min = 3, max = 64))]
     #[x_kube(validation = ("self.matches('^x-[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "auth[].jwt.claimsToHeaders[].header must begin with x- and be in lower case, such as x-user-id"))]
-    #[x_kube(validation = ("!self.startsWith('x-octroi-') && !self.startsWith('x-envoy-') && !self.startsWith('x-forwarded-') && !(self in ['x-real-ip', 'x-client-ip', 'x-original-url', 'x-rewrite-url', 'x-request-id'])", "auth[].jwt.claimsToHeaders[].header is a header of the platform: choose another one, such as x-user-id"))]
+    #[x_kube(validation = ("!self.startsWith('x-octroi-') && !self.startsWith('x-envoy-') && !self.startsWith('x-forwarded-') && !self.matches('^x-(real-ip|client-ip|original-url|rewrite-url|request-id)$')", "auth[].jwt.claimsToHeaders[].header is a header of the platform: choose another one, such as x-user-id"))]
     pub header: String,
 }
 
@@ -84,8 +84,8 @@ pub struct ApiKeyAuth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = ("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "auth[].apiKeys.header must be the name of a header in lower case, such as x-api-key"))]
-    #[x_kube(validation = ("!(self in ['authorization', 'connection', 'content-length', 'content-type', 'cookie', 'host', 'te', 'trailer', 'transfer-encoding', 'upgrade'])", "auth[].apiKeys.header has a meaning of its own in HTTP: choose another one, such as x-api-key"))]
-    #[x_kube(validation = ("!self.startsWith('x-octroi-') && !self.startsWith('x-envoy-') && !self.startsWith('x-forwarded-') && !(self in ['forwarded', 'true-client-ip', 'x-real-ip', 'x-client-ip', 'x-original-url', 'x-rewrite-url'])", "auth[].apiKeys.header is removed from what clients send: choose another one, such as x-api-key"))]
+    #[x_kube(validation = ("!self.matches('^(authorization|connection|content-length|content-type|cookie|host|te|trailer|transfer-encoding|upgrade)$')", "auth[].apiKeys.header has a meaning of its own in HTTP: choose another one, such as x-api-key"))]
+    #[x_kube(validation = ("!self.startsWith('x-octroi-') && !self.startsWith('x-envoy-') && !self.startsWith('x-forwarded-') && !self.matches('^(forwarded|true-client-ip|x-(real-ip|client-ip|original-url|rewrite-url))$')", "auth[].apiKeys.header is removed from what clients send: choose another one, such as x-api-key"))]
     pub header: Option<String>,
     /// The parameter of the query that holds the key; addresses are kept in logs and histories. Default: a header holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
