@@ -97,7 +97,9 @@ async fn only_listed_addresses_come_in_whatever_a_client_says_of_its_own() {
         stage.probe.until_status(&ask, 200, LIMIT).await?;
         a.change(|spec| spec["auth"] = from(&[ELSEWHERE])).await?;
         stage.probe.until_status(&ask, 403, LIMIT).await?;
-        for name in ["x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip", "forwarded", "x-envoy-external-address"] {
+        for name in
+            ["x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip", "forwarded", "x-envoy-external-address"]
+        {
             let value = if name == "forwarded" { "for=203.0.113.7" } else { "203.0.113.7" };
             assert_eq!(code(stage, &ask.clone().header(name, value)).await, Outcome::Code(403), "forged {name}");
         }
@@ -124,10 +126,29 @@ async fn a_guarded_path_is_guarded_however_it_is_written() {
 
         let mut wrong = Vec::new();
         for path in [
-            "/admin", "/admin/", "/admin/users?x=1", "/ADMIN", "/Admin/x", "//admin", "/x/../admin",
-            "/./admin", "/admin;v=1", "/admin.json", "/admin%20", "/%61dmin", "/adm%69n", "/x/%2e%2e/admin",
-            "/x%2f..%2fadmin", "/x/..%2fadmin", "/x%5c..%5cadmin", "/x/..;/admin", "/admin%00", "/admin%2fusers",
-            "/%2561dmin", "/admin?/../public", "/admin#public",
+            "/admin",
+            "/admin/",
+            "/admin/users?x=1",
+            "/ADMIN",
+            "/Admin/x",
+            "//admin",
+            "/x/../admin",
+            "/./admin",
+            "/admin;v=1",
+            "/admin.json",
+            "/admin%20",
+            "/%61dmin",
+            "/adm%69n",
+            "/x/%2e%2e/admin",
+            "/x%2f..%2fadmin",
+            "/x/..%2fadmin",
+            "/x%5c..%5cadmin",
+            "/x/..;/admin",
+            "/admin%00",
+            "/admin%2fusers",
+            "/%2561dmin",
+            "/admin?/../public",
+            "/admin#public",
         ] {
             for token in [None, Some(&stranger)] {
                 let ask = a.ask(&a.www(), path).await;
@@ -141,7 +162,10 @@ async fn a_guarded_path_is_guarded_however_it_is_written() {
                     || outcome == Outcome::Code(307) && path.to_ascii_lowercase().contains("%2f")
                     || outcome == Outcome::Code(307) && path.to_ascii_lowercase().contains("%5c");
                 if !is_closed {
-                    wrong.push(format!("{path} with {}: {outcome}", if token.is_some() { "a bad token" } else { "no token" }));
+                    wrong.push(format!(
+                        "{path} with {}: {outcome}",
+                        if token.is_some() { "a bad token" } else { "no token" }
+                    ));
                 }
             }
         }
@@ -150,7 +174,9 @@ async fn a_guarded_path_is_guarded_however_it_is_written() {
             let outcome = code(stage, &bearer(&a.ask(&a.www(), path).await?, &token)).await;
             assert_eq!(outcome, Outcome::Code(200), "{path} with a good token");
         }
-        for path in ["/", "/administrator", "/admin-docs", "/x/admin", "/?next=/admin", "/a?next=%2Fadmin", "/caf%C3%A9"] {
+        for path in
+            ["/", "/administrator", "/admin-docs", "/x/admin", "/?next=/admin", "/a?next=%2Fadmin", "/caf%C3%A9"]
+        {
             assert_eq!(code(stage, &a.ask(&a.www(), path).await?).await, Outcome::Code(200), "{path} is open");
         }
         // Under both, both are asked for: the token is good, the address is not.
@@ -285,7 +311,8 @@ async fn no_route_takes_it_away(stage: &Stage, guest: &Guest<'_>, issuer: &Issue
     let backend = json!([{"name": "web-v1", "port": 80}]);
     let steals = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["authorization"]}});
     let forges = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-open", "value": "yes"}]}});
-    let moves = json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/open"}}});
+    let moves =
+        json!({"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/open"}}});
     let rule = |path: &str, filter: &Value| {
         let on = json!([{"path": {"type": "PathPrefix", "value": path}}]);
         json!({"matches": on, "filters": [filter], "backendRefs": backend})

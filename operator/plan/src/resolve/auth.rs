@@ -75,8 +75,11 @@ impl TenantsAuth {
 /// Adds up what is asked for. What cannot be asked for as it is written is refused whole: nothing is asked for in part.
 pub fn of_tenant(entries: &[TenantAuth], data_plane: DataPlane, rejections: &mut Vec<Rejection>) -> TenantsAuth {
     let before = rejections.len();
-    let entries: Vec<Entry> =
-        entries.iter().enumerate().filter_map(|(index, auth)| Entry::read(index, auth, data_plane, rejections)).collect();
+    let entries: Vec<Entry> = entries
+        .iter()
+        .enumerate()
+        .filter_map(|(index, auth)| Entry::read(index, auth, data_plane, rejections))
+        .collect();
     rejections.extend(repeated_keys(&entries));
     let mut prefixes: Vec<&str> = entries.iter().map(|entry| entry.prefix.as_str()).collect();
     prefixes.sort_by_key(|prefix| (std::cmp::Reverse(prefix.len()), *prefix));
@@ -101,12 +104,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn read(
-        index: usize,
-        auth: &TenantAuth,
-        data_plane: DataPlane,
-        rejections: &mut Vec<Rejection>,
-    ) -> Option<Self> {
+    fn read(index: usize, auth: &TenantAuth, data_plane: DataPlane, rejections: &mut Vec<Rejection>) -> Option<Self> {
         let before = rejections.len();
         let mut refuse = |reason, field: &str, message: String| {
             rejections.push(Rejection::new(reason, format!("spec.auth[{index}].{field}"), message));

@@ -31,11 +31,7 @@ impl Issuer {
         let pair = KeyPair::generate().map_err(Error::failed(what))?;
         let random = SystemRandom::new();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pair.serialize_der(), &random);
-        Ok(Self {
-            name: name.into(),
-            key: key.map_err(Error::failed(what))?,
-            point: pair.der_bytes().to_vec(),
-        })
+        Ok(Self { name: name.into(), key: key.map_err(Error::failed(what))?, point: pair.der_bytes().to_vec() })
     }
 
     /// Its public keys, as a Tenant has them.

@@ -3,8 +3,8 @@
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, removed, response_headers, seconds,
-    shows_clients,
+    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, removed, response_headers,
+    seconds, shows_clients,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;

@@ -75,7 +75,9 @@ fn read(key: Value) -> Result<Option<Key>, String> {
         if alg.starts_with("RSA") || alg.starts_with("ECDH") {
             return Ok(None);
         }
-        return Err(format!("has alg '{alg}', by which nobody is known: have the issuer sign with RS256, ES256 or EdDSA"));
+        return Err(format!(
+            "has alg '{alg}', by which nobody is known: have the issuer sign with RS256, ES256 or EdDSA"
+        ));
     }
     match shape(&key)? {
         true => Ok(Some(key)),
@@ -98,7 +100,8 @@ fn shape(key: &Key) -> Result<bool, String> {
         match (plain, text.len()) {
             (true, length) if (least..=most).contains(&length) => Ok(()),
             (true, length) if name == "n" && length > 0 && length < least => {
-                Err("is an RSA key of less than 2048 bits: have the issuer make a longer one, then paste its jwks_uri".into())
+                Err("is an RSA key of less than 2048 bits: have the issuer make a longer one, then paste its jwks_uri"
+                    .into())
             }
             _ => Err(format!("has no good member '{name}': {NEXT}")),
         }

@@ -4,7 +4,10 @@ use super::*;
 
 /// A key of the right shape; nobody verifies with it.
 fn keys() -> String {
-    format!(r#"{{"keys": [{{"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": "{}", "e": "AQAB"}}]}}"#, "n".repeat(342))
+    format!(
+        r#"{{"keys": [{{"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": "{}", "e": "AQAB"}}]}}"#,
+        "n".repeat(342)
+    )
 }
 
 fn jwt() -> JwtAuth {
@@ -96,7 +99,10 @@ fn of_a_set_only_what_verifies_is_kept() {
     let good = keys().replace(r#"{"keys": ["#, other).replace(r#""e":"#, r#""x5c": ["MIIB"], "e":"#);
     let kept = jwks::usable(&good).unwrap();
     assert_eq!(jwks::usable(&kept).unwrap(), kept);
-    assert!(kept.contains(r#""kid":"a""#) && !kept.contains("x5c") && !kept.contains("enc") && !kept.contains("OAEP"), "{kept}");
+    assert!(
+        kept.contains(r#""kid":"a""#) && !kept.contains("x5c") && !kept.contains("enc") && !kept.contains("OAEP"),
+        "{kept}"
+    );
 }
 
 #[test]
@@ -125,7 +131,8 @@ fn addresses_that_are_none_are_refused() {
 
 #[test]
 fn lists_that_nobody_is_in_are_refused() {
-    let (field, message) = refused(&[from("a", "/", &["10.0.0.0/8"]), from("b", "/x", &["192.0.2.0/24", "2001:db8::/32"])]);
+    let (field, message) =
+        refused(&[from("a", "/", &["10.0.0.0/8"]), from("b", "/x", &["192.0.2.0/24", "2001:db8::/32"])]);
     assert_eq!(field, "spec.auth[1].allowedSources");
     assert!(message.contains("under /x"), "{message}");
 }
@@ -178,14 +185,15 @@ fn a_longer_prefix_asks_for_more_and_never_for_less() {
     let asked: Vec<_> = auth
         .guards
         .iter()
-        .map(|guard| (guard.prefix.as_str(), guard.issuer.is_some(), guard.sources.clone().unwrap_or_default().join(" ")))
+        .map(|guard| {
+            (guard.prefix.as_str(), guard.issuer.is_some(), guard.sources.clone().unwrap_or_default().join(" "))
+        })
         .collect();
     let office = "10.0.0.0/8 2001:db8::/32".to_owned();
-    assert_eq!(asked, [
-        ("/admin/vault", true, "10.1.0.0/16".into()),
-        ("/admin", true, office.clone()),
-        ("/", false, office),
-    ]);
+    assert_eq!(
+        asked,
+        [("/admin/vault", true, "10.1.0.0/16".into()), ("/admin", true, office.clone()), ("/", false, office),]
+    );
     assert_eq!(auth.api_keys.as_ref().map(|keys| keys.secret_name.as_str()), Some("keys"));
 }
 

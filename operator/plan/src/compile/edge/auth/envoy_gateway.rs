@@ -10,7 +10,10 @@ use crate::resolve::auth::{Guard, Issuer, TenantsAuth};
 const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 /// The policy; none when everybody may come in.
-pub(in crate::compile::edge) fn policy(auth: &TenantsAuth, target_refs: Vec<TargetRef>) -> Option<eg::SecurityPolicySpec> {
+pub(in crate::compile::edge) fn policy(
+    auth: &TenantsAuth,
+    target_refs: Vec<TargetRef>,
+) -> Option<eg::SecurityPolicySpec> {
     if auth.is_open() {
         return None;
     }
@@ -79,9 +82,8 @@ fn rules(auth: &TenantsAuth) -> Option<eg::Authorization> {
 }
 
 fn rule(name: String, action: &'static str, path: Option<String>, principal: eg::Principal) -> eg::AuthorizationRule {
-    let operation = path.map(|value| eg::Operation {
-        path: eg::PathMatch { r#type: "RegularExpression", value, invert: false },
-    });
+    let operation =
+        path.map(|value| eg::Operation { path: eg::PathMatch { r#type: "RegularExpression", value, invert: false } });
     eg::AuthorizationRule { name, action, operation, principal }
 }
 

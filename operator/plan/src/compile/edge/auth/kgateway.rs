@@ -16,10 +16,10 @@ pub(in crate::compile::edge) fn policy(tenant: &ResolvedTenant) -> kgw::AuthPoli
     kgw::AuthPolicy {
         jwt_auth: has_issuer.then(|| kgw::JwtPolicy { extension_ref: kgw::ExtensionRef { name: name(tenant) } }),
         api_key_auth: keys(auth),
-        acl: auth.everywhere().and_then(|guard| guard.sources.clone()).map(|cidrs| kgw::Acl {
-            default_action: "deny",
-            rules: vec![kgw::AclRule { cidrs, action: "allow" }],
-        }),
+        acl: auth
+            .everywhere()
+            .and_then(|guard| guard.sources.clone())
+            .map(|cidrs| kgw::Acl { default_action: "deny", rules: vec![kgw::AclRule { cidrs, action: "allow" }] }),
     }
 }
 
@@ -45,9 +45,7 @@ fn provider(issuer: &Issuer) -> kgw::JwtProvider {
         name: issuer.name.clone(),
         issuer: issuer.jwt.issuer.clone(),
         audiences: issuer.jwt.audiences.clone(),
-        token_source: kgw::TokenSource {
-            header: kgw::TokenHeader { header: TOKEN_HEADER, prefix: TOKEN_PREFIX },
-        },
+        token_source: kgw::TokenSource { header: kgw::TokenHeader { header: TOKEN_HEADER, prefix: TOKEN_PREFIX } },
         claims_to_headers: claims
             .map(|claim| kgw::ClaimToHeader { name: claim.claim.clone(), header: claim.header.clone() })
             .collect(),

@@ -61,7 +61,8 @@ fn holds(rule: &eg::AuthorizationRule, request: &Request<'_>) -> bool {
     let from = principal.client_cidrs.iter().any(|cidr| cidr.parse::<IpNet>().unwrap().contains(&address));
     let token = principal.jwt.as_ref().is_none_or(|jwt| {
         let issuer = request.token.map(|provider| format!("https://{provider}.example"));
-        request.token == Some(jwt.provider.as_str()) && jwt.claims[0].values.iter().any(|iss| Some(iss) == issuer.as_ref())
+        request.token == Some(jwt.provider.as_str())
+            && jwt.claims[0].values.iter().any(|iss| Some(iss) == issuer.as_ref())
     });
     assert!(!principal.client_cidrs.is_empty() || principal.jwt.is_some(), "a rule says from whom");
     path && (principal.client_cidrs.is_empty() || from) && token
@@ -76,7 +77,9 @@ fn under_a_guarded_path_nobody_comes_in_without_a_token() {
     let auth = resolved(&[asks("staff", "/admin", true, &[])]);
     let policy = policy(&auth, Vec::new()).unwrap();
     assert!(policy.jwt.unwrap().optional);
-    for path in ["/admin", "/ADMIN", "/admin/x", "//admin", "/admin;x", "/admin?x", "/admin.json", "/%61dmin", "/x/..;/admin"] {
+    for path in
+        ["/admin", "/ADMIN", "/admin/x", "//admin", "/admin;x", "/admin?x", "/admin.json", "/%61dmin", "/x/..;/admin"]
+    {
         assert!(!passes(&auth, &Request { path, from: "192.0.2.7", token: None }), "{path}");
         assert!(!passes(&auth, &Request { path, from: "192.0.2.7", token: Some("other") }), "{path}");
     }
