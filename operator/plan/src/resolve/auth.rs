@@ -46,7 +46,7 @@ pub struct Guard {
 /// The prefix of everything.
 pub const EVERYTHING: &str = "/";
 
-/// No header of the platform is as long a list: Envoy Gateway takes 64 names, and 11 are its own.
+/// Envoy Gateway removes at most 64 names from requests, of which 11 are the platform's; the rest is room for it.
 const MAX_CLAIM_HEADERS: usize = 32;
 
 impl TenantsAuth {

@@ -79,10 +79,7 @@ fn read(key: Value) -> Result<Option<Key>, String> {
             "has alg '{alg}', by which nobody is known: have the issuer sign with RS256, ES256 or EdDSA"
         ));
     }
-    match shape(&key)? {
-        true => Ok(Some(key)),
-        false => Ok(None),
-    }
+    Ok(shape(&key)?.then_some(key))
 }
 
 /// What Envoy's JWT filter verifies.
