@@ -2,6 +2,10 @@
 # What runs on the cluster: Gateway API, cert-manager with the lab's CA, Envoy Gateway.
 
 CERT_MANAGER_IMAGE="octroi.test/cert-manager:$CERT_MANAGER_VERSION"
+# Debian's, whatever its version is.
+REDIS_IMAGE=octroi.test/redis:debian
+# The server: Debian's redis-server is a link to it, and the program goes by the name that it is called by.
+REDIS_BINARY=/usr/bin/redis-check-rdb
 
 apply() { kubectl apply --server-side --force-conflicts --field-manager octroi-lab "$@" >/dev/null; }
 
@@ -10,15 +14,21 @@ namespace() { kubectl get namespace "$1" >/dev/null 2>&1 || kubectl create names
 pods_exist() { [[ -n $(kubectl -n "$1" get pods -l "$2" -o name) ]]; }
 
 # pods_ready NAMESPACE LABELS: real pods, not a Deployment's status, which may be from before a crash.
+pods_settled() {
+  [[ -z $(kubectl -n "$1" get pods -l "$2" -o jsonpath='{.items[*].metadata.deletionTimestamp}') ]]
+}
+
 pods_ready() {
   wait_until 60 "a pod of $1 ($2)" "$LOG/kube-controller-manager.log" pods_exist "$1" "$2"
+  # One that is on its way out never gets Ready.
+  wait_until 60 "old pods of $1 ($2) to go" "$LOG/kubelet.log" pods_settled "$1" "$2"
   kubectl -n "$1" wait pod -l "$2" --for=condition=Ready --timeout=120s >/dev/null ||
     die "the pods of $1 ($2) do not get Ready" "kubectl -n $1 describe pods; logs are in $LOG/pods"
 }
 
 addons_key() {
   { cat "$LAB"/manifests/*.yaml "$LAB/config/envoy-gateway-values.yaml"
-    for part in gateway-api cert-manager envoy-gateway envoy; do part_key "$part"; done; } | hash_of
+    for part in gateway-api cert-manager envoy-gateway envoy ratelimit; do part_key "$part"; done; } | hash_of
 }
 
 # once NAME COMMAND…: once for each state of the inputs, recorded in the state folder.
@@ -57,12 +67,28 @@ cert_manager_install() {
   apply -f "$LAB/manifests/lab-ca.yaml"
 }
 
+# What the rate limits of all tenants are counted in. Nothing of it is worth keeping: a window is a second.
+redis_up() {
+  image_add "$REDIS_IMAGE" "$REDIS_BINARY" --place /usr/local/bin/redis-server
+  once redis redis_install
+  pods_ready redis app=redis
+}
+
+redis_install() {
+  namespace redis
+  sed "s|@REDIS_IMAGE@|$REDIS_IMAGE|" "$LAB/manifests/redis.yaml" | apply -f -
+}
+
 envoy_gateway_up() {
+  redis_up
   image_add "$ENVOY_IMAGE" "$(bin envoy)"
   image_alias "$ENVOY_IMAGE" "${ENVOY_IMAGE%:*}@$ENVOY_IMAGE_DIGEST"
+  # Envoy Gateway runs it as /bin/ratelimit.
+  image_add "$RATELIMIT_IMAGE" "$(bin ratelimit)" --place /bin/ratelimit
   image_add "$ENVOY_GATEWAY_IMAGE" "$(bin envoy-gateway)"
   once envoy-gateway envoy_gateway_install
   pods_ready envoy-gateway-system control-plane=envoy-gateway
+  pods_ready envoy-gateway-system app.kubernetes.io/name=envoy-ratelimit
 }
 
 helm() {
@@ -71,16 +97,22 @@ helm() {
 }
 
 envoy_gateway_install() {
-  local dir
+  local dir known=0
   dir=$(part_dir envoy-gateway)/gateway-helm
   apply -f "$dir/charts/crds/crds/generated"
   # A run that was killed leaves a release that Helm calls pending and refuses to touch.
   if helm status eg --output json 2>/dev/null | jq -e '.info.status | startswith("pending")' >/dev/null; then
     helm uninstall eg --wait >"$LOG/helm.log" 2>&1 || true
   fi
+  ! helm status eg >/dev/null 2>&1 || known=1
   helm upgrade --install eg "$dir" --skip-crds --wait --timeout 3m --create-namespace \
     --values "$LAB/config/envoy-gateway-values.yaml" >"$LOG/helm.log" 2>&1 || {
     tail -n 15 "$LOG/helm.log" >&2
     die "Envoy Gateway's chart did not install (log: $LOG/helm.log)" "mend what the log names, then: lab/lab.sh up"
   }
+  # It would see a changed configuration by itself, but only once the kubelet has looked again.
+  if ((known)); then
+    kubectl -n envoy-gateway-system rollout restart deployment/envoy-gateway >/dev/null
+    kubectl -n envoy-gateway-system rollout status deployment/envoy-gateway --timeout=120s >/dev/null
+  fi
 }

@@ -43,10 +43,10 @@ def shared_libraries(binary: str) -> dict[str, str]:
     return libraries
 
 
-def layer(binary: str) -> bytes:
+def layer(binary: str, place: str) -> bytes:
     """The file system: the binary, its libraries, users, name service, certificates and empty folders."""
     content: dict[str, tuple[bytes, int]] = {name: (text.encode(), 0o644) for name, text in FILES.items()}
-    sources = {f"usr/local/bin/{os.path.basename(binary)}": binary}
+    sources = {place: binary}
     sources |= {path.lstrip("/"): real for path, real in shared_libraries(binary).items()}
     for name, path in sources.items():
         with open(path, "rb") as file:
@@ -80,18 +80,20 @@ def main() -> None:
     parser.add_argument("name", help="NAME:TAG")
     parser.add_argument("binary")
     parser.add_argument("output", help="the archive to write")
+    parser.add_argument("--place", help="where the binary is in the image; default: /usr/local/bin")
     parser.add_argument("--entrypoint-arg", action="append", default=[])
     args = parser.parse_args()
 
     binary = os.path.realpath(args.binary)
     binary = binary if os.path.basename(binary) == os.path.basename(args.binary) else args.binary
-    root = layer(binary)
+    place = (args.place or f"/usr/local/bin/{os.path.basename(binary)}").lstrip("/")
+    root = layer(binary, place)
     diff_id = hashlib.sha256(root).hexdigest()
     config = {
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
         "os": "linux",
         "config": {
-            "Entrypoint": [f"/usr/local/bin/{os.path.basename(binary)}", *args.entrypoint_arg],
+            "Entrypoint": [f"/{place}", *args.entrypoint_arg],
             "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
             "User": f"{NONROOT}:{NONROOT}",
             "WorkingDir": "/",

@@ -19,7 +19,7 @@ image() {
   image_add "$name" "$binary" "${args[@]}"
 }
 
-# image_add NAME BINARY [--entrypoint-arg ARG]… : writes the archive when its input changed, imports it when it is not there.
+# image_add NAME BINARY [--place PATH] [--entrypoint-arg=ARG]… : writes the archive when its input changed, imports it when it is not there.
 image_add() {
   local name=$1 binary=$2 file input lock
   shift 2

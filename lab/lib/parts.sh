@@ -4,7 +4,7 @@
 # Raise it when build.sh makes a part differently from the same sources.
 RECIPE=1
 
-PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy cert-manager gateway-api echo)
+PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy ratelimit cert-manager gateway-api echo)
 # Built on demand only: tests want them, the cluster does not.
 TEST_PARTS=(route-manifests conformance coreruleset)
 
@@ -18,6 +18,7 @@ part_version() {
     helm) echo "$HELM_VERSION" ;;
     envoy-gateway) echo "$ENVOY_GATEWAY_VERSION" ;;
     envoy) echo "v$ENVOY_VERSION" ;;
+    ratelimit) echo "$RATELIMIT_VERSION" ;;
     cert-manager) echo "$CERT_MANAGER_VERSION" ;;
     gateway-api | route-manifests | conformance) echo "$GATEWAY_API_VERSION" ;;
     coreruleset) echo "$CORERULESET_VERSION" ;;
@@ -44,6 +45,7 @@ part_module() {
     coredns) echo github.com/coredns/coredns ;;
     helm) echo helm.sh/helm/v4 ;;
     envoy-gateway) echo github.com/envoyproxy/gateway ;;
+    ratelimit) echo github.com/envoyproxy/ratelimit ;;
     cert-manager) echo github.com/cert-manager/cert-manager ;;
     gateway-api | route-manifests) echo sigs.k8s.io/gateway-api ;;
     conformance) echo sigs.k8s.io/gateway-api/conformance ;;
@@ -95,6 +97,7 @@ part_build_args() {
       x+=" -X github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=$v"
       PACKAGES=(github.com/envoyproxy/gateway/cmd/envoy-gateway)
       ;;
+    ratelimit) PACKAGES=(github.com/envoyproxy/ratelimit/src/service_cmd) ;;
     conformance) PACKAGES=(sigs.k8s.io/gateway-api/conformance/echo-basic) ;;
     *) PACKAGES=(.) ;;
   esac

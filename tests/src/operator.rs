@@ -242,7 +242,8 @@ pub async fn install_rights(lab: &LightLab, rights: Rights) -> Result<()> {
     apply(&client, &flow_schema()).await?;
     for object in rendered(lab).await? {
         let wanted = match manifest::kind(&object) {
-            "Role" | "RoleBinding" | "ServiceAccount" => true,
+            // The firewall has its own, elsewhere.
+            "Role" | "RoleBinding" | "ServiceAccount" => object["metadata"]["namespace"] == NAMESPACE,
             "Namespace" | "ClusterRole" | "ClusterRoleBinding" => rights == Rights::All,
             _ => false,
         };

@@ -28,6 +28,8 @@ mod held;
 mod moving;
 #[path = "e2e/ports.rs"]
 mod ports;
+#[path = "e2e/rate_limits.rs"]
+mod rate_limits;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/sample.rs"]

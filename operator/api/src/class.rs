@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{ClassHttp, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
+use crate::{ClassHttp, ClassRateLimit, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -50,6 +50,9 @@ pub struct TenantClassSpec {
     /// The web application firewall. Default: the OWASP Core Rule Set in Block mode, paranoia level 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waf: Option<ClassWaf>,
+    /// How many requests it takes for each tenant. Default: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<ClassRateLimit>,
     /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]

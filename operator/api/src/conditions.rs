@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
 /// The types of the conditions of a Tenant; a TenantClass has [`ConditionType::Accepted`], [`ConditionType::Ready`] and
-/// [`ConditionType::CapabilitiesSupported`].
+/// [`ConditionType::CapabilitiesSupported`] of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
     /// The spec is valid, and everything it names may be had.
@@ -17,7 +17,7 @@ pub enum ConditionType {
     GatewayProgrammed,
     /// Every certificate was issued.
     CertificatesReady,
-    /// The data plane can do everything that the class sets.
+    /// The data plane can do everything that is set, in the class or in the tenant.
     CapabilitiesSupported,
 }
 

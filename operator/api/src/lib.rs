@@ -20,6 +20,7 @@ pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod names;
+mod rate_limit;
 mod route_problem;
 mod schema;
 mod tenant;
@@ -35,6 +36,7 @@ pub use class::{
 };
 pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
+pub use rate_limit::{ClassRateLimit, RateLimit};
 pub use route_problem::RouteProblem;
 pub use tenant::{
     Contact, Deletion, Domain, DomainStatus, FailingItem, GatewayStatus, Member, MemberKind, MemberRole,

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, Replicas, TenantAuth, TenantTls, TenantWaf};
+use crate::{GatewayMode, RateLimit, Replicas, TenantAuth, TenantTls, TenantWaf};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -86,6 +86,10 @@ pub struct TenantSpec {
     /// What its hosts speak, where that is stricter than the class. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TenantTls>,
+
+    /// How many requests the edge takes for it, up to the class's maximum. Default: what the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 
     /// Whether the tenant may change its routes, and whether it is served. The annotation `octroi.dev/hold` says the same
     /// at 3 a.m.; the stricter of the two wins. Default: Active.

@@ -31,6 +31,10 @@ pub struct ClassWaf {
     /// Whether requests pass while the firewall has no verdict. Default: false, and they are answered with 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_open: Option<bool>,
+    /// Whether answers are inspected too, for pages that tell of the inside of an application; a tenant may ask for it. Default:
+    /// false. The request is then inspected twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect_answers: Option<bool>,
 }
 
 /// What happens to an attack. Block: 403. Detect: it passes, and is logged. Disabled: nothing is inspected; for classes only.
@@ -62,16 +66,20 @@ pub struct TenantWaf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub anomaly_threshold: Option<i32>,
+    /// Whether answers are inspected too. Default: what the class says, which cannot be switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect_answers: Option<bool>,
     /// What rules do not look at. Default: nothing is excluded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["ruleId".into(), "pathPrefix".into(), "parameter".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["ruleId".into(), "pathPrefix".into(), "parameter".into(), "cookie".into(), "header".into()]))]
     pub exclusions: Vec<WafExclusion>,
 }
 
 /// What one rule does not look at.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("[self.parameter, self.cookie, self.header].filter(name, name != '').size() <= 1", "exclusions[] names one of parameter, cookie and header: write an exclusion for each"))]
 pub struct WafExclusion {
     /// A rule that looks for attacks: 911000 to 948999. The audit log names it.
     #[schemars(range(min = 911_000, max = 948_999))]
@@ -80,12 +88,22 @@ pub struct WafExclusion {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = ("self.matches('^/[-a-zA-Z0-9_.~/]*$') && !self.contains('//') && !self.contains('/.')", "exclusions[].pathPrefix must be a plain path, such as /search: letters, digits, '-', '_', '.', '~' and '/', and neither '//' nor a segment that begins with a dot"))]
     pub path_prefix: String,
-    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Default: the rule is left out under the
-    /// path.
+    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Without parameter, cookie and header the
+    /// rule is left out under the path.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128), extend("default" = ""))]
-    #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.\\\\[\\\\]]*$')", "exclusions[].parameter must be the name of a field, such as q or json.user.comment"))]
+    #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.$\\\\[\\\\]]*$')", "exclusions[].parameter must be the name of a field, such as q or json.user.comment"))]
     pub parameter: String,
+    /// A cookie.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 128), extend("default" = ""))]
+    #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.]*$')", "exclusions[].cookie must be the name of a cookie, such as preferences"))]
+    pub cookie: String,
+    /// A header.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 128), extend("default" = ""))]
+    #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9]*$')", "exclusions[].header must be the name of a header, such as Content-Range"))]
+    pub header: String,
     /// Why, for whoever reads it in a year.
     #[schemars(length(min = 3, max = 256))]
     pub reason: String,

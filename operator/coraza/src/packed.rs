@@ -48,11 +48,14 @@ impl Packed {
     }
 }
 
+/// Two byte strings that belong together.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Reads pairs of byte strings.
 ///
 /// # Errors
 /// When the message ends too early.
-pub(crate) fn read_pairs(mut message: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+pub(crate) fn read_pairs(mut message: &[u8]) -> Result<Vec<Pair>, Error> {
     let mut pairs = Vec::new();
     while !message.is_empty() {
         let mut next = || read_bytes(&mut message).ok_or_else(|| Error::Engine("a message ends too early".into()));

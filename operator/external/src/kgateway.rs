@@ -143,6 +143,9 @@ pub struct TrafficPolicySpec {
     /// A service that is asked about each request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ext_proc: Option<ExtProcPolicy>,
+    /// How many requests pass; absent for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     /// Who may come in.
     #[serde(flatten)]
     pub auth: AuthPolicy,
@@ -159,6 +162,33 @@ impl Spec for TrafficPolicySpec {
 pub struct Buffer {
     /// Largest one, as a quantity.
     pub max_request_size: String,
+}
+
+/// How many requests pass.
+#[derive(Serialize, Clone, Debug)]
+pub struct RateLimit {
+    /// Counted by the proxy itself: for each listener, in each of its pods.
+    pub local: LocalRateLimit,
+}
+
+/// What the proxy counts by itself.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalRateLimit {
+    /// Each request takes a token.
+    pub token_bucket: TokenBucket,
+}
+
+/// A bucket that fills evenly.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenBucket {
+    /// What it holds when it is full, as it is at first.
+    pub max_tokens: u32,
+    /// What comes in one interval.
+    pub tokens_per_fill: u32,
+    /// At least 50 ms.
+    pub fill_interval: String,
 }
 
 /// Headers that are changed.

@@ -42,6 +42,11 @@ pub enum Facts {
         /// Listeners that are not served: name, and what the data plane says.
         failing: Vec<(String, String)>,
     },
+    /// A BackendTrafficPolicy or a TrafficPolicy.
+    Policy {
+        /// Why the data plane takes none of this generation of it.
+        refused: Option<String>,
+    },
     /// A Certificate.
     Certificate {
         /// Whether it was issued for this generation.
@@ -90,6 +95,7 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
+        K::BackendTrafficPolicy | K::TrafficPolicy => Facts::Policy { refused: refused_policy(object) },
         K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }
@@ -139,6 +145,18 @@ fn certificate(object: &Value) -> Progress {
     }
 }
 
+/// A policy has conditions for each thing that it is attached to (GEP-713).
+fn refused_policy(object: &Value) -> Option<String> {
+    let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
+    let ancestors = object.pointer("/status/ancestors")?.as_array()?;
+    let conditions = ancestors.iter().filter_map(|ancestor| ancestor["conditions"].as_array()).flatten();
+    let accepted = conditions.filter(|c| c["type"] == "Accepted" && c["observedGeneration"].as_i64() == generation);
+    accepted.map(judge).find_map(|judged| match judged {
+        Progress::Failed(why) => Some(why),
+        _ => None,
+    })
+}
+
 fn failing_listeners(object: &Value) -> Vec<(String, String)> {
     let Some(listeners) = object.pointer("/status/listeners").and_then(Value::as_array) else { return Vec::new() };
     let refused = |listener: &Value| {
@@ -176,6 +194,28 @@ mod tests {
         assert_eq!(pending(&json!({"pods": "5"})).as_deref(), Some("services"));
         assert_eq!(pending(&json!({"pods": "4", "services": "2"})).as_deref(), Some("pods"));
         assert_eq!(pending(&json!({"pods": "5", "services": "2", "secrets": "1"})), None);
+    }
+
+    #[test]
+    fn a_policy_is_refused_where_it_is_attached() {
+        let accepted = |status: &str, generation: i64, reason: &str| {
+            json!({"conditions": [{"type": "Overridden", "status": "False", "reason": "No", "observedGeneration": generation},
+                {"type": "Accepted", "status": status, "reason": reason, "message": "m", "observedGeneration": generation}]})
+        };
+        let refused = |ancestors: Value| {
+            let policy = json!({"metadata": {"generation": 2}, "status": {"ancestors": ancestors}});
+            match of(crate::ChildKind::BackendTrafficPolicy, &policy) {
+                Facts::Policy { refused } => refused,
+                other => panic!("{other:?}"),
+            }
+        };
+        let (good, bad) = (accepted("True", 2, "Accepted"), accepted("False", 2, "Invalid"));
+        assert_eq!(refused(json!([good, bad])).as_deref(), Some("Invalid: m"));
+        assert_eq!(refused(json!([good])), None);
+        assert_eq!(refused(json!([])), None);
+        assert_eq!(refused(Value::Null), None);
+        assert_eq!(refused(json!([accepted("False", 1, "Invalid")])), None, "of an older generation");
+        assert_eq!(refused(json!([accepted("False", 2, "Pending")])), None, "passes by itself");
     }
 
     #[test]

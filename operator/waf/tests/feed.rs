@@ -1,5 +1,7 @@
 //! Profiles that come one tenant at a time: a wrong one changes nobody's.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod support;
 
 use std::sync::Arc;

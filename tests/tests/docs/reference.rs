@@ -161,7 +161,7 @@ fn split_default(description: &str) -> (String, Option<String>) {
 
 fn conditions() -> String {
     let mut text = String::from(
-        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted`, `Ready` and\n`CapabilitiesSupported`; a Tenant the others.\n\n| type | True means |\n|---|---|\n",
+        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted`, `Ready` and\n`CapabilitiesSupported`; a Tenant has all.\n\n| type | True means |\n|---|---|\n",
     );
     for condition in CONDITIONS {
         writeln!(text, "| `{}` | {} |", condition.as_str(), holds(condition)).unwrap();
@@ -182,7 +182,7 @@ const fn holds(condition: ConditionType) -> &'static str {
         ConditionType::GatewayProgrammed => "The data plane serves the entry on the Gateway where it belongs.",
         ConditionType::CertificatesReady => "cert-manager issued every certificate that the entry needs.",
         ConditionType::CapabilitiesSupported => {
-            "TenantClass only: the data plane can do all that the class asks of it."
+            "The data plane can do all that the TenantClass, or that the Tenant, asks of it. Where it is False, the rest is done."
         }
     }
 }
@@ -193,7 +193,7 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::Progressing => "On its way: another controller has still to act.",
         Reason::Invalid => "The spec contradicts itself, its class or the cluster.",
         Reason::Clamped => {
-            "Something that the Tenant asks for is less strict than its class; the class holds. Accepted stays True."
+            "Something that the Tenant asks for is beyond what its class demands or allows; the class holds. Accepted stays True."
         }
         Reason::ClassNotFound => "The TenantClass does not exist, or none is named and none is the default.",
         Reason::ClassNotAccepted => "The TenantClass exists, and is not accepted itself.",
@@ -202,11 +202,11 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::AdoptionRefused => "What is in a namespace that is to be adopted breaks the rules for tenants.",
         Reason::Held => "The tenant is Cordoned (Ready stays True) or Suspended (Ready is False).",
         Reason::MissingApi => "A CustomResourceDefinition that is needed is not installed.",
-        Reason::NotProgrammed => "The data plane refuses the Gateway, the entry or one of its listeners.",
+        Reason::NotProgrammed => "The data plane refuses the Gateway, the entry, one of its listeners or its policy.",
         Reason::CertificateNotReady => "cert-manager could not issue a certificate.",
         Reason::GapNotAccepted => "A move to another Gateway waits for the annotation that accepts the gap.",
         Reason::ApplyFailed => "The API server refused a write of the operator, or did not answer.",
-        Reason::Unsupported => "The data plane cannot do what the class asks of it.",
+        Reason::Unsupported => "The data plane cannot do what the class or the Tenant asks of it.",
         Reason::Terminating => "Being deleted, or waiting for something that is.",
     }
 }

@@ -53,6 +53,8 @@ const TWINS: [(&str, Sent, Sent); 16] = [
     ("a scanner", Header("user-agent", "sqlmap/1.8"), Header("user-agent", "Mozilla/5.0 (X11; Linux x86_64)")),
 ];
 const ATTACK: &str = "/?id=1%27%20OR%201%3D1--%20-";
+/// Another attack, for a parameter that is excluded.
+const LESSON: &str = "id=1%27%20OR%20%271%27%3D%271";
 const BODY_KIB: usize = 64;
 const PER_SECOND: u32 = 20;
 const RUN: Duration = Duration::from_secs(20);
@@ -173,14 +175,14 @@ async fn nothing_is_lost_while_profiles_and_pods_change(stage: &Stage, a: &Guest
         let (probe, ask, stop) = (stage.probe.clone(), ask.clone(), stop.clone());
         async move { rate::run(&probe, &ask, PER_SECOND, Connections::Kept, RUN, &stop).await }
     };
-    let changes = async {
+    let meanwhile = async {
         for day in 1..=5 {
             let exclusion = json!({"ruleId": 942_100, "pathPrefix": "/x", "parameter": "id", "reason": "a test", "expires": format!("2099-01-{day:02}")});
             b.change(|spec| spec["waf"] = json!({"mode": "Detect", "exclusions": [exclusion]})).await?;
         }
         restart(stage).await
     };
-    let (good, attack, other, changed) = tokio::join!(run(&good), run(&attack), run(&other), changes);
+    let (good, attack, other, changed) = tokio::join!(run(&good), run(&attack), run(&other), meanwhile);
     changed?;
     for (run, wanted) in [(good, 200), (attack, 403), (other, 200)] {
         println!("while the firewall's profiles and pods change: {}", counted(&run.histogram()));
@@ -213,7 +215,6 @@ async fn answers_as_its_class_says_while_the_firewall_is_away(
 
 async fn exclusions_hold_where_they_say(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
     let ask = async |path: &str| -> Result<Outcome> { Ok(code(stage, &guest.ask(&guest.www(), path).await?).await) };
-    const LESSON: &str = "id=1%27%20OR%20%271%27%3D%271";
     assert_eq!(ask(&format!("/course/7?{LESSON}")).await?, Outcome::Code(200));
     for path in [
         "/",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::evaluator::{Blocks, Connection, End, Network};
-use super::stage::{PLANES, Plane, Stage, ends};
+use super::stage::{ENVOY_GATEWAY, PLANES, Plane, Stage, ends};
 
 /// A port as the flows name it.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +69,15 @@ pub const PASSES: [Flow; 33] = [
     ("default", "dns", Udp(53)),
 ];
 
+/// Whether a request is one too many: Envoy Gateway's proxies ask, and kgateway's count by themselves.
+pub const ASKED: [Flow; 3] = [
+    ("shared-proxy", "rate-limits", Tcp(8081)),
+    ("other-proxy", "rate-limits", Tcp(8081)),
+    ("globex-proxy", "rate-limits", Tcp(8081)),
+];
+
 /// What is stopped whatever the class says.
-pub const STOPPED: [Flow; 77] = [
+pub const STOPPED: [Flow; 82] = [
     // Between tenants.
     ("acme", "globex", Tcp(8080)),
     ("globex", "acme", Tcp(8080)),
@@ -115,6 +122,11 @@ pub const STOPPED: [Flow; 77] = [
     ("globex-proxy", "beside-controller", Xds),
     ("globex-proxy", "acme-as-dns", Udp(53)),
     ("acme", "shared-proxy", Udp(443)),
+    ("acme", "rate-limits", Tcp(8081)),
+    ("shared-proxy", "rate-limits", Tcp(8080)),
+    ("shared-proxy", "beside-controller", Tcp(8081)),
+    ("globex-proxy", "acme-as-rate-limits", Tcp(8081)),
+    ("shared-proxy", "gw-acme-as-rate-limits", Tcp(8081)),
     // The cluster's own parts.
     ("acme", "dns", Tcp(9153)),
     ("acme", "kube-system", Tcp(10250)),
@@ -231,6 +243,7 @@ fn of_two_tenants_at_rest_each_reaches_its_own_and_the_internet_and_nothing_else
         for network in [json!({}), said()] {
             let network = Stage::at_rest(plane, &network).network();
             all.extend(wrong(&network, plane, &PASSES, true));
+            all.extend(wrong(&network, plane, &ASKED, plane == ENVOY_GATEWAY));
             all.extend(wrong(&network, plane, &STOPPED, false));
         }
     }

@@ -11,7 +11,7 @@ use super::flows::{PASSES, STOPPED, wrong};
 use super::stage::{ENVOY_GATEWAY, KGATEWAY, PLANES, Plane, Stage, ends};
 
 /// Every port that anybody listens on, and some that nobody does.
-const PORTS: [(u16, &str); 27] = [
+const PORTS: [(u16, &str); 28] = [
     (22, "TCP"),
     (53, "TCP"),
     (53, "UDP"),
@@ -23,6 +23,7 @@ const PORTS: [(u16, &str); 27] = [
     (6443, "UDP"),
     (8080, "TCP"),
     (8080, "UDP"),
+    (8081, "TCP"),
     (8082, "TCP"),
     (8234, "TCP"),
     (9002, "TCP"),
@@ -94,12 +95,14 @@ fn is_required(body: &Value, pointer: &str) -> bool {
 }
 
 /// What only says what holds anyway: a selector of everything, directions that the rules imply, TCP; and that a tenant's
-/// namespace is one of the platform.
+/// namespace is one of the platform, and that the firewall is beside the shared proxies.
 fn is_idle_on_purpose(pointer: &str, gone: &Value) -> bool {
     [json!("acme"), json!("globex")].contains(gone) && pointer.contains("/values/")
         || pointer == "/spec/podSelector" && *gone == json!({})
         || pointer == "/spec/policyTypes"
         || pointer.ends_with("/protocol") && gone == "TCP"
+        || pointer.ends_with("/namespaceSelector")
+            && *gone == json!({"matchLabels": {"kubernetes.io/metadata.name": "octroi-gateways"}})
 }
 
 /// A class that says everything, and names tenants' namespaces among the platform's.

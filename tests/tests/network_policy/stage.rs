@@ -237,7 +237,7 @@ type PodRow<'a> = (&'static str, &'a str, &'a [(&'a str, &'a str)]);
 /// The pods and addresses of the flows, by name.
 pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
     let (control_namespace, key, value) = plane.controller;
-    let pods: [PodRow<'_>; 32] = [
+    let pods: [PodRow<'_>; 35] = [
         ("acme", "acme", &[("app", "web")]),
         ("acme-jobs", "acme-jobs", &[("app", "job")]),
         ("globex", "globex", &[("app", "web")]),
@@ -253,10 +253,13 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("kube-system", "kube-system", &[("k8s-app", "metrics-server")]),
         ("controller", control_namespace, &[(key, value)]),
         ("beside-controller", control_namespace, &[("app", "rate-limit")]),
+        ("rate-limits", "envoy-gateway-system", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
         ("monitoring", "monitoring", &[("app", "prometheus")]),
         ("operator", "octroi-system", &[("app.kubernetes.io/name", "octroi")]),
         ("default", "default", &[("app", "web")]),
         // What a tenant may call its pods.
+        ("acme-as-rate-limits", "acme", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
+        ("gw-acme-as-rate-limits", "gw-acme", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
         ("acme-as-shared-proxy", "acme", &[(GATEWAY_NAME, "standard-0")]),
         ("acme-as-globex-proxy", "acme", &[(GATEWAY_NAME, "globex")]),
         ("acme-as-dns", "acme", &[("k8s-app", "kube-dns")]),

@@ -111,7 +111,33 @@ pub fn envoy_gateway(config: &ConfigMap) -> Vec<Finding> {
     if config["provider"]["kubernetes"]["deploy"]["type"] != "GatewayNamespace" {
         findings.push(bad("proxies run beside the control plane, where Octroi's network policies do not find them: set config.envoyGateway.provider.kubernetes.deploy.type to GatewayNamespace in its chart's values"));
     }
-    good_if_empty(findings, &subject, "has neither EnvoyPatchPolicy nor Lua, and proxies in their Gateways' namespaces")
+    let limits = &config["rateLimit"];
+    if limits.is_null() {
+        return good_if_empty(
+            findings,
+            &subject,
+            &format!("{WELL}; has no Redis, so leave spec.rateLimit out everywhere"),
+        );
+    }
+    if limits["failClosed"] != true {
+        findings.push(bad("while its rate limit service is away, every tenant has no limit: set config.envoyGateway.rateLimit.failClosed to true in its chart's values"));
+    }
+    if !spares_tenants(&config) {
+        let message = format!(
+            "one client that is refused uses up its tenant's limit for all others: add the variable {SPARING} with value \"true\" to config.envoyGateway.provider.kubernetes.rateLimitDeployment.container.env in its chart's values"
+        );
+        findings.push(Finding::new(Grade::Unsure, &subject, message));
+    }
+    good_if_empty(findings, &subject, WELL)
+}
+
+const WELL: &str = "has neither EnvoyPatchPolicy nor Lua, and proxies in their Gateways' namespaces";
+/// Of Envoy's rate limit service: one count that is full keeps a request out of the others.
+const SPARING: &str = "STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT";
+
+fn spares_tenants(config: &Value) -> bool {
+    let variables = &config["provider"]["kubernetes"]["rateLimitDeployment"]["container"]["env"];
+    variables.as_array().into_iter().flatten().any(|said| said["name"] == SPARING && said["value"] == "true")
 }
 
 /// How a proxy of Envoy Gateway runs; silent about those that are as they should be.
@@ -242,8 +268,25 @@ mod tests {
             assert_eq!(grades(&envoy_gateway(&config(&text))), [Grade::Bad], "{part}");
         }
         assert_eq!(grades(&envoy_gateway(&config("{}"))), [Grade::Bad], "proxies run elsewhere by default");
+        assert!(envoy_gateway(&config(GOOD))[0].message.contains("no Redis"), "who sets limits has to know");
         assert_eq!(grades(&envoy_gateway(&config("a: [b"))), [Grade::Unsure]);
         assert!(envoy_gateway(&ConfigMap::default()).is_empty(), "another ConfigMap of the chart");
+    }
+
+    #[test]
+    fn rate_limits_have_to_fail_closed_and_to_spare_a_tenants_other_clients() {
+        let with = |variable: &str, fails_closed: bool| {
+            let env = format!("env: [{{name: {variable}, value: \"true\"}}]");
+            let kubernetes =
+                format!("deploy: {{type: GatewayNamespace}}, rateLimitDeployment: {{container: {{{env}}}}}");
+            let redis = "backend: {type: Redis, redis: {url: redis:6379}}";
+            let limits = format!("rateLimit: {{{redis}, failClosed: {fails_closed}}}");
+            envoy_gateway(&config(&format!("provider: {{kubernetes: {{{kubernetes}}}}}\n{limits}")))
+        };
+        assert_eq!(grades(&with(SPARING, true)), [Grade::Good]);
+        assert_eq!(grades(&with(SPARING, false)), [Grade::Bad]);
+        assert_eq!(grades(&with("LOG_LEVEL", true)), [Grade::Unsure]);
+        assert_eq!(grades(&with("LOG_LEVEL", false)), [Grade::Bad, Grade::Unsure]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub async fn follow(client: Client, mut feed: Feed, ready: oneshot::Sender<()>, 
             }
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, "the watch of profiles broke; it is tried again, and those known stay in use")
+                tracing::warn!(%error, "the watch of profiles broke; it is tried again, and those known stay in use");
             }
         }
     }

@@ -2,6 +2,7 @@
 //! (Envoy Gateway 1.9).
 
 mod extension;
+mod rate_limit;
 mod security;
 mod traffic;
 
@@ -12,6 +13,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, Secur
 use serde::Serialize;
 
 pub use self::extension::*;
+pub use self::rate_limit::*;
 pub use self::security::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};

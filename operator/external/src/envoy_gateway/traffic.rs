@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::API_VERSION;
+use super::{API_VERSION, RateLimit};
 use crate::{HeaderSet, Spec, TargetRef};
 
 /// What the proxy does with clients' connections. Routes cannot override it.
@@ -195,6 +195,9 @@ pub struct BackendTrafficPolicySpec {
     /// Bodies of requests are taken as a whole; absent where they are passed on as they come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_buffer: Option<RequestBuffer>,
+    /// How many requests pass; absent for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Spec for BackendTrafficPolicySpec {

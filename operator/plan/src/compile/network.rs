@@ -42,13 +42,21 @@ struct Ports {
     control: i32,
     /// The label of the controller's pods, in its chart.
     controller: (&'static str, &'static str),
+    /// The label of the pods that count requests for all proxies, and their port, where there are such: Envoy Gateway runs them
+    /// once its configuration names a Redis (1.9.1, internal/infrastructure/kubernetes/ratelimit).
+    rate_limits: Option<((&'static str, &'static str), i32)>,
 }
 
 /// Envoy Gateway 1.9 moves ports below 1024 up by 10000; kgateway lets its proxies bind them.
-const ENVOY_GATEWAY: Ports =
-    Ports { serving: [10080, 10443], metrics: 19001, control: 18000, controller: ("control-plane", "envoy-gateway") };
+const ENVOY_GATEWAY: Ports = Ports {
+    serving: [10080, 10443],
+    metrics: 19001,
+    control: 18000,
+    controller: ("control-plane", "envoy-gateway"),
+    rate_limits: Some((("app.kubernetes.io/name", "envoy-ratelimit"), 8081)),
+};
 const KGATEWAY: Ports =
-    Ports { serving: [80, 443], metrics: 9091, control: 9977, controller: ("kgateway", "kgateway") };
+    Ports { serving: [80, 443], metrics: 9091, control: 9977, controller: ("kgateway", "kgateway"), rate_limits: None };
 
 const fn ports(data_plane: DataPlane) -> &'static Ports {
     match data_plane {
@@ -127,29 +135,24 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
     rules
 }
 
-/// Clients from anywhere; configuration from the controller; to backends and nowhere else. Whatever a route or a policy makes
-/// a proxy connect to, a metadata address, its own admin port or the API server is not among it.
+/// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; to backends
+/// and nowhere else. Whatever a route or a policy makes a proxy connect to, a metadata address, its own admin port or the API
+/// server is not among it.
 fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &ResolvedClass) -> NetworkPolicySpec {
     let ports = ports(class.data_plane);
     let clients = NetworkPolicyIngressRule { from: None, ports: Some(tcp(&ports.serving)) };
     let metrics = platform_namespaces(&class.network)
         .map(|from| NetworkPolicyIngressRule { from: Some(vec![from]), ports: Some(tcp(&[ports.metrics])) });
-    // Where the controller is installed is for whoever installs it; in no tenant's namespace.
-    let controller = NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector { match_expressions: Some(vec![of_no_tenant()]), match_labels: None }),
-        pod_selector: Some(matching(&[ports.controller])),
-        ip_block: None,
-    };
+    let of_data_plane = |label, port| egress(vec![of_platform(label)], Some(tcp(&[port])));
+    let controller = of_data_plane(ports.controller, ports.control);
+    let rate_limits = ports.rate_limits.map(|(label, port)| of_data_plane(label, port));
+    let firewall = egress(vec![firewall()], Some(tcp(&[waf::PORT.into()])));
+    let to = [egress(vec![backends], None), dns(), controller, firewall].into_iter().chain(rate_limits);
     NetworkPolicySpec {
         pod_selector: Some(selector),
         policy_types: Some(both_ways()),
         ingress: Some(std::iter::once(clients).chain(metrics).collect()),
-        egress: Some(vec![
-            egress(vec![backends], None),
-            dns(),
-            egress(vec![controller], Some(tcp(&[ports.control]))),
-            egress(vec![firewall()], Some(tcp(&[waf::PORT.into()]))),
-        ]),
+        egress: Some(to.collect()),
     }
 }
 
@@ -157,6 +160,15 @@ fn firewall() -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(matching(&[(NAMESPACE_NAME_LABEL, labels::GATEWAYS_NAMESPACE)])),
         pod_selector: Some(matching(&[("app.kubernetes.io/name", waf::SERVICE)])),
+        ip_block: None,
+    }
+}
+
+/// Where a data plane is installed is for whoever installs it; in no tenant's namespace.
+fn of_platform(label: (&str, &str)) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector { match_expressions: Some(vec![of_no_tenant()]), match_labels: None }),
+        pod_selector: Some(matching(&[label])),
         ip_block: None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use octroi_api::conditions::Reason;
 use octroi_api::{
     CertificateScope, GatewayMode, IssuerRef, PodSecurity, Proxy, Replicas, ResourceList, Resources, ServiceType,
-    Tenant, TenantClass,
+    Tenant, TenantClass, TenantClassSpec,
 };
 
 use crate::compile::suspension;
@@ -13,6 +13,7 @@ use crate::rejection::Rejection;
 use crate::resolve::http::{self, ResolvedHttp};
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
+use crate::resolve::rate_limit::{self, ResolvedClassRateLimit};
 use crate::resolve::tls::{self, ResolvedTls};
 use crate::resolve::waf::{self, ResolvedWaf};
 use crate::world::World;
@@ -66,6 +67,8 @@ pub struct ResolvedClass {
     pub http: ResolvedHttp,
     /// The firewall.
     pub waf: ResolvedWaf,
+    /// How many requests it takes for each tenant.
+    pub rate_limit: ResolvedClassRateLimit,
     /// Fields that are set and that the data plane cannot do.
     pub unsupported: Vec<&'static str>,
     /// Pod Security Standard of the tenants' namespaces.
@@ -164,7 +167,8 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         tls: tls::of_class(&spec.tls),
         http: http::resolve(spec.http.as_ref()),
         waf: waf::of_class(spec.waf.as_ref()),
-        unsupported: http::unsupported(spec.http.as_ref(), data_plane),
+        rate_limit: rate_limit::of_class(spec.rate_limit.as_ref()),
+        unsupported: unsupported(spec, data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),
         network: network::resolve(&namespaces.network_policy.unwrap_or_default()),
@@ -174,6 +178,11 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
             .and_then(|pages| pages.suspended.clone())
             .unwrap_or_else(|| suspension::DEFAULT_PAGE.into()),
     })
+}
+
+fn unsupported(spec: &TenantClassSpec, data_plane: DataPlane) -> Vec<&'static str> {
+    let of_rates = rate_limit::unsupported(spec.rate_limit.as_ref(), data_plane);
+    http::unsupported(spec.http.as_ref(), data_plane).into_iter().chain(of_rates).collect()
 }
 
 fn data_plane(gateway_class: &str, world: &World) -> Result<DataPlane, Rejection> {

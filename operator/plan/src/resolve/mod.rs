@@ -9,6 +9,7 @@ pub mod limits;
 pub mod namespaces;
 pub mod network;
 pub mod placement;
+pub mod rate_limit;
 pub mod state;
 pub mod tls;
 pub mod waf;
@@ -26,6 +27,7 @@ use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
+use crate::resolve::rate_limit::TenantsRateLimit;
 use crate::resolve::state::ResolvedState;
 use crate::resolve::tls::TenantsTls;
 use crate::resolve::waf::TenantsWaf;
@@ -58,6 +60,8 @@ pub struct ResolvedTenant {
     pub tls: TenantsTls,
     /// Its firewall.
     pub waf: TenantsWaf,
+    /// How many requests the edge takes for it.
+    pub rate_limit: TenantsRateLimit,
     /// Who may come in.
     pub auth: TenantsAuth,
     /// What it asks for and does not get, in words.
@@ -107,6 +111,8 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     let mut clamped = Vec::new();
     let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
     let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
+    let rates = tenant.spec.rate_limit.as_ref();
+    let rate_limit = rate_limit::of_tenant(rates, &class.rate_limit, class.data_plane, &mut clamped);
     let auth = auth::of_tenant(&tenant.spec.auth, class.data_plane, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
@@ -128,6 +134,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         waf,
         auth,
         clamped,
+        rate_limit,
     })
 }
 

@@ -3,7 +3,7 @@
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
 
 use super::{fails, holds, obstacle_of};
-use crate::compile::entry;
+use crate::compile::{edge, entry};
 use crate::facts::Facts;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::placement::Waiting;
@@ -14,8 +14,10 @@ const KIND: ConditionType = ConditionType::GatewayProgrammed;
 /// The verdict on a tenant's gateway and entry.
 pub fn programmed(tenant: &ResolvedTenant, world: &World) -> Verdict {
     let target = &tenant.placement.target;
-    let waiting =
-        move_obstacle(tenant).or_else(|| gateway_obstacle(tenant, world)).or_else(|| entry_obstacle(tenant, world));
+    let waiting = move_obstacle(tenant)
+        .or_else(|| gateway_obstacle(tenant, world))
+        .or_else(|| entry_obstacle(tenant, world))
+        .or_else(|| policy_obstacle(tenant, world));
     match waiting {
         Some((reason, message)) => fails(KIND, reason, message),
         None => holds(KIND, format!("by {}/{}", target.namespace, target.name)),
@@ -53,6 +55,17 @@ fn gateway_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, S
         (!world.has_proxy(target, tenant.class.data_plane)).then_some((Reason::Progressing, message))
     };
     obstacle_of(progress, "the data plane", Reason::NotProgrammed, &next).or_else(proxy)
+}
+
+/// A data plane that refuses the policy of an entry answers with errors on all of its routes, and calls the entry programmed.
+fn policy_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
+    let key = edge::policy_of_requests(tenant);
+    let Some(Facts::Policy { refused: Some(why) }) = world.get(&key).map(|observed| &observed.facts) else {
+        return None;
+    };
+    let next = format!("see kubectl describe {} -n {} {}", key.kind.api().plural, key.namespace, key.name);
+    let message = format!("the data plane refuses {key}, and its routes answer with errors: {why}; {next}");
+    Some((Reason::NotProgrammed, message))
 }
 
 fn entry_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {

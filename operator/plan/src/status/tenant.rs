@@ -99,7 +99,7 @@ fn kept(
         namespaces: Some(namespaces),
         ..TenantStatus::default()
     };
-    (status, verdicts.into_iter().chain([ready]).collect())
+    (status, verdicts.into_iter().chain([ready, capabilities(tenant)]).collect())
 }
 
 /// What is less strict than the class is not refused: a class that becomes stricter takes nobody's entry away.
@@ -110,6 +110,20 @@ fn accepted(tenant: &ResolvedTenant) -> Verdict {
     }
     let reason = Reason::Clamped;
     Verdict { kind: ConditionType::Accepted, holds: true, reason, message: bounded(clamped.join("; ")) }
+}
+
+/// A tenant is served although something that it asks for cannot be done: who reads its status is to know.
+fn capabilities(tenant: &ResolvedTenant) -> Verdict {
+    let unsupported = &tenant.rate_limit.unsupported;
+    if unsupported.is_empty() {
+        return holds(ConditionType::CapabilitiesSupported, "the data plane can do everything that the Tenant sets");
+    }
+    let message = format!(
+        "the data plane of class '{}' cannot do {}: remove them, or name a class that can; see docs/edge.md",
+        tenant.class.name,
+        unsupported.join(", ")
+    );
+    fails(ConditionType::CapabilitiesSupported, Reason::Unsupported, message)
 }
 
 fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, failures: &[Failure]) -> Verdict {

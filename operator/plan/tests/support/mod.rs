@@ -183,6 +183,17 @@ impl Cluster {
         is_new
     }
 
+    /// The data plane takes nothing of a policy, in its newest generation.
+    pub fn refuse_policy(&mut self, key: &ChildKey, why: &str) {
+        self.clock += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        let condition = json!({"type": "Accepted", "status": "False", "reason": "Invalid", "message": why,
+            "observedGeneration": object.generation});
+        object.body["status"] = json!({"ancestors": [{"conditions": [condition]}]});
+        object.version = self.clock;
+        self.show(key);
+    }
+
     /// Reconciles and judges until nothing is left to do.
     pub fn settle(&mut self) {
         for _ in 0..12 {

@@ -3,8 +3,8 @@
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, removed, response_headers,
-    seconds, shows_clients,
+    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit,
+    removed, response_headers, seconds, shows_clients,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
@@ -30,12 +30,13 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         spec.headers.x_forwarded_client_cert = eg::ForwardedClientCert { mode: "SanitizeSet", cert_details_to_add };
     }
     let clients = Child::new(clients.clone(), &Object::new(metadata.of_child(&clients), spec));
-    let backends = of_kind(ChildKind::BackendTrafficPolicy);
+    let backends = policy_of_requests(tenant);
     let http = eg::BackendHttpTimeout { request_timeout: seconds(class.http.request) };
     let spec = eg::BackendTrafficPolicySpec {
         target_refs: entry_of(tenant),
         timeout: eg::BackendTimeout { http },
         request_buffer: class.http.body_kib.map(|size| eg::RequestBuffer { limit: kib(size) }),
+        rate_limit: rate_limit::envoy_gateway(tenant),
     };
     let backends = Child::new(backends.clone(), &Object::new(metadata.of_child(&backends), spec));
     let mut children = vec![backends, clients];
@@ -114,7 +115,7 @@ fn client_policy(
         },
         connection: eg::ClientConnection {
             connection_limit: eg::ConnectionLimit { value: http.connections },
-            buffer_limit: kib(class.waf.body_kib),
+            buffer_limit: kib(waf::held_kib(class.waf.body_kib)),
         },
         http2: eg::Http2 {
             max_concurrent_streams: http.concurrent_streams,

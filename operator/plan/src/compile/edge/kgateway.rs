@@ -3,7 +3,10 @@
 
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, removed, response_headers, seconds};
+use super::{
+    CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed,
+    response_headers, seconds,
+};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
@@ -27,7 +30,7 @@ const LEFT_BY_ENVOY: [&str; 5] = [
 
 /// The policy of a tenant's entry.
 pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
-    let key = ChildKey::new(ChildKind::TrafficPolicy, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    let key = policy_of_requests(tenant);
     let http = &tenant.class.http;
     let spec = kgw::TrafficPolicySpec {
         target_refs: entry_of(tenant),
@@ -36,6 +39,7 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
         ext_proc: waf::is_on(tenant)
             .then(|| kgw::ExtProcPolicy { extension_ref: kgw::ExtensionRef { name: tenant.name.to_string() } }),
+        rate_limit: rate_limit::kgateway(tenant),
         auth: auth::kgateway::policy(tenant),
     };
     let policy = Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec));
@@ -98,7 +102,7 @@ pub(super) fn of_gateway(
     };
     let default = kgw::Listeners {
         transport_socket_connect_timeout: seconds(http.handshake),
-        per_connection_buffer_limit_bytes: class.waf.body_kib * 1024,
+        per_connection_buffer_limit_bytes: waf::held_kib(class.waf.body_kib) * 1024,
         http_settings,
     };
     let spec = kgw::ListenerPolicySpec { target_refs: gateway_of(gateway), default };

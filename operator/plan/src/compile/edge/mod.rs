@@ -4,6 +4,7 @@
 mod auth;
 mod envoy_gateway;
 mod kgateway;
+mod rate_limit;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,8 @@ use octroi_api::Hsts;
 use octroi_external::kgateway::tls_options;
 use octroi_external::{Header, HeaderSet, TargetRef};
 
-use crate::child::{Child, Metadata};
+use crate::child::{Child, ChildKey, Metadata};
+use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
 use crate::resolve::tls::ResolvedTls;
@@ -57,6 +59,15 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
         });
     }
     children
+}
+
+/// The policy of an entry that says what becomes of requests.
+pub fn policy_of_requests(tenant: &ResolvedTenant) -> ChildKey {
+    let kind = match tenant.class.data_plane {
+        DataPlane::EnvoyGateway => ChildKind::BackendTrafficPolicy,
+        DataPlane::Kgateway => ChildKind::TrafficPolicy,
+    };
+    ChildKey::new(kind, &tenant.name.gateway_namespace(), tenant.name.as_str())
 }
 
 /// Whether a backend learns of a client's certificate.
