@@ -31,8 +31,8 @@ pub struct ClassWaf {
     /// Whether requests pass while the firewall has no verdict. Default: false, and they are answered with 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_open: Option<bool>,
-    /// Whether answers are inspected too, for pages that tell of the inside of an application; a tenant may ask for it. Default:
-    /// false. The request is then inspected twice.
+    /// Whether answers are inspected too, for pages that tell of the inside of an application; a tenant may ask for it. The
+    /// request is then inspected twice. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inspect_answers: Option<bool>,
 }
@@ -88,18 +88,18 @@ pub struct WafExclusion {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = ("self.matches('^/[-a-zA-Z0-9_.~/]*$') && !self.contains('//') && !self.contains('/.')", "exclusions[].pathPrefix must be a plain path, such as /search: letters, digits, '-', '_', '.', '~' and '/', and neither '//' nor a segment that begins with a dot"))]
     pub path_prefix: String,
-    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Without parameter, cookie and header the
-    /// rule is left out under the path.
+    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Default: none; without
+    /// parameter, cookie and header the rule is left out under the path.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128), extend("default" = ""))]
     #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.$\\\\[\\\\]]*$')", "exclusions[].parameter must be the name of a field, such as q or json.user.comment"))]
     pub parameter: String,
-    /// A cookie.
+    /// A cookie. Default: none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128), extend("default" = ""))]
     #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.]*$')", "exclusions[].cookie must be the name of a cookie, such as preferences"))]
     pub cookie: String,
-    /// A header.
+    /// A header. Default: none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128), extend("default" = ""))]
     #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9]*$')", "exclusions[].header must be the name of a header, such as Content-Range"))]
