@@ -18,7 +18,7 @@ const REFUSED: [Outcome; 2] = [Outcome::Code(401), Outcome::Code(403)];
 /// RFC 5737: nobody asks from there.
 const ELSEWHERE: &str = "203.0.113.0/24";
 /// What a backend might read as `/admin`, or as a path below it.
-const WAYS: [&str; 22] = [
+const WAYS: [&str; 23] = [
     "/admin",
     "/admin/",
     "/admin/users?x=1",
@@ -40,6 +40,7 @@ const WAYS: [&str; 22] = [
     "/admin%00",
     "/admin%2fusers",
     "/%2561dmin",
+    "/%c0%afadmin",
     "/admin?/../public",
 ];
 const CLAIM_HEADER: &str = "x-user-id";
@@ -260,7 +261,9 @@ async fn bad_tokens_are_refused(stage: &Stage, guest: &Guest<'_>, issuer: &Issue
     let mut wrong = Vec::new();
     for (what, token) in bad {
         let outcome = code(stage, &bearer(&guest.ask(&guest.www(), "/").await?, &token)).await;
-        if outcome != Outcome::Code(401) {
+        // Envoy answers with 403 to a good token for somebody else.
+        let wanted = if what.contains("audience") { 403 } else { 401 };
+        if outcome != Outcome::Code(wanted) {
             wrong.push(format!("{what}: {outcome}"));
         }
     }

@@ -12,11 +12,15 @@ pub(super) fn under(prefix: &str) -> String {
 }
 
 /// A path of which nobody knows what a backend reads: an escaped character that needs no escape (RFC 3986, section 6.2.2.2), or
-/// that is a slash or the end of a text in C; an escape that is escaped itself; a backslash; `/..;`. Envoy resolves most of it
+/// that is a slash or the end of a text in C; an escape that is escaped itself, or is
+/// longer than it may be; a backslash; `/..;`. Envoy resolves most of it
 /// before; what it leaves is refused.
 pub(super) fn doubtful() -> String {
-    const ESCAPED: &str = "%(?:00|2[def]|3[0-9]|[46][1-9a-f]|5[acf]|[57][0-9]|7[ae]|25[0-9a-f][0-9a-f])";
-    format!(r"(?i)[^?]*(?:{ESCAPED}|\\|/\.\.?;).*")
+    const PLAIN: &str = "00|2[def]|3[0-9]|[46][1-9a-f]|5[acf]|[57][0-9]|7[ae]";
+    const TWICE: &str = "25[0-9a-f][0-9a-f]";
+    // Longer than it may be (RFC 3629, section 3): `%c0%af` is a slash to who does not look.
+    const OVERLONG: &str = "c[01]|e0%[89][0-9a-f]|f0%8[0-9a-f]";
+    format!(r"(?i)[^?]*(?:%(?:{PLAIN}|{TWICE}|{OVERLONG})|\\|/\.\.?;).*")
 }
 
 /// A path as HTTP has it (RFC 9112, section 3.2): any other is refused, since an expression need not match what is no text.
@@ -93,6 +97,10 @@ mod tests {
             "/x%5C..%5Capi",
             "/api%00",
             "/x%00/../api",
+            "/%c0%afapi",
+            "/%C1%81pi",
+            "/%e0%80%afapi",
+            "/%f0%80%80%afapi",
             "/%2561pi",
             "/x%252fapi",
             "/x/%252e%252e/api",
@@ -123,6 +131,8 @@ mod tests {
             "/a/..b",
             "/a/...",
             "/%E2%82%AC",
+            "/%E0%A4%85",
+            "/%F0%9F%98%80",
             "/%5Bx%5D",
             "/%40",
             "/%60",
