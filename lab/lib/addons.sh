@@ -13,11 +13,11 @@ namespace() { kubectl get namespace "$1" >/dev/null 2>&1 || kubectl create names
 
 pods_exist() { [[ -n $(kubectl -n "$1" get pods -l "$2" -o name) ]]; }
 
-# pods_ready NAMESPACE LABELS: real pods, not a Deployment's status, which may be from before a crash.
 pods_settled() {
   [[ -z $(kubectl -n "$1" get pods -l "$2" -o jsonpath='{.items[*].metadata.deletionTimestamp}') ]]
 }
 
+# pods_ready NAMESPACE LABELS: real pods, not a Deployment's status, which may be from before a crash.
 pods_ready() {
   wait_until 60 "a pod of $1 ($2)" "$LOG/kube-controller-manager.log" pods_exist "$1" "$2"
   # One that is on its way out never gets Ready.

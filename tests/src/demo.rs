@@ -1,6 +1,7 @@
 //! The demo: two Tenants, their developers, and what came of it. Every figure it prints was measured or counted.
 
 pub mod backend;
+mod burst;
 mod edge;
 mod inventory;
 mod isolation;
@@ -53,6 +54,10 @@ pub async fn run() -> Result<Report> {
         Some(first) => Some(edge::show(first).await?),
         None => None,
     };
+    let burst = match served.get(1) {
+        Some(second) => Some(burst::show(second).await?),
+        None => None,
+    };
     let isolation = match served.as_slice() {
         [first, second, ..] => {
             let shown = Box::pin(isolation::show(lab, first, second));
@@ -62,7 +67,7 @@ pub async fn run() -> Result<Report> {
     };
     progress.say("what is not allowed was tried");
     let kept = inventory::count(&lab.client().await?, &names).await?;
-    Ok(Report { written: applied.written(), served, kept, split, edge, isolation, shell_line: lab.shell_line() })
+    Ok(Report { written: applied.written(), served, kept, split, edge, burst, isolation, shell_line: lab.shell_line() })
 }
 
 /// Says what is done and how long it took from the start, beside the report and not in it.

@@ -23,8 +23,8 @@ pub struct ClassWaf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub anomaly_threshold: Option<i32>,
-    /// How much of a body is taken for inspection, in KiB, 1 to 8192; a longer body is answered with 413. Default: 1024. Each
-    /// KiB of text costs up to 1.2 ms of a core (docs/waf.md).
+    /// How much of a body is taken for inspection, in KiB, 1 to 8192; a longer body is answered with 413. Default: 128. A proxy
+    /// holds as much for each request under way, and each KiB of text costs up to 1.2 ms of a core (docs/waf.md).
     #[serde(default, rename = "bodyKiB", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 8192))]
     pub body_kib: Option<i32>,

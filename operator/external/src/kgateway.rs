@@ -370,9 +370,9 @@ pub struct Http2 {
     /// Requests at once on a connection.
     pub max_concurrent_streams: u32,
     /// Bytes in flight of one request, as a quantity.
-    pub initial_stream_window_size: &'static str,
+    pub initial_stream_window_size: String,
     /// Bytes in flight of one connection, as a quantity.
-    pub initial_connection_window_size: &'static str,
+    pub initial_connection_window_size: String,
 }
 
 /// An answer that the proxy gives by itself.

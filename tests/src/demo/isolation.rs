@@ -3,21 +3,23 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
 use kube::Api;
 use octroi_api::Tenant;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::tenant::Served;
 use crate::attack::operator::Deployed;
 use crate::lab::Lab;
 use crate::operator::NAMESPACE;
 use crate::probe::Ask;
+use crate::probe::rate::{self, Connections};
 use crate::stage::until;
 use crate::{Error, Result, manifest};
 
-const REQUESTS: usize = 100;
-const CONCURRENCY: usize = 8;
+/// 100 requests, and fewer in a second than the neighbour is sold.
+const PER_SECOND: u32 = 40;
+const WATCHED: Duration = Duration::from_millis(2500);
 /// For a route's problem to be in the Tenant's status.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -108,12 +110,12 @@ fn trespasses(tenant: &Served, neighbour: &Served) -> [(&'static str, Value); 3]
     ]
 }
 
-/// How many of [`REQUESTS`] a tenant answers with 200.
+/// How many of 100 requests a tenant answers with 200.
 async fn answered(served: &Served) -> Result<usize> {
     let ask = Ask::get(&served.url, served.address)?;
-    let asked = stream::iter(0..REQUESTS).map(async |_| served.probe.ask(&ask).await).buffer_unordered(CONCURRENCY);
-    let answers: Vec<_> = asked.collect().await;
-    Ok(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.code == 200)).count())
+    let stop = CancellationToken::new();
+    let run = rate::run(&served.probe, &ask, PER_SECOND, Connections::Fresh, WATCHED, &stop).await;
+    Ok(run.samples.len() - run.failed(200))
 }
 
 /// A route to a Service that is not there: what its author's Tenant says, and what the neighbour notices.

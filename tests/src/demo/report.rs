@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use super::burst::Burst;
 use super::edge::Edge;
 use super::inventory::Kept;
 use super::isolation::Isolation;
 use super::split::Split;
 use super::tenant::Served;
+use crate::probe::rate::counted;
 
 const HEAD: [&str; 7] = ["TENANT", "CLASS", "MODE", "URL", "CODE", "CERTIFICATE (ISSUER)", "FIRST 200"];
 
@@ -18,6 +20,7 @@ pub struct Report {
     pub(super) kept: Kept,
     pub(super) split: Option<Split>,
     pub(super) edge: Option<Edge>,
+    pub(super) burst: Option<Burst>,
     pub(super) isolation: Option<Isolation>,
     pub(super) shell_line: String,
 }
@@ -49,6 +52,13 @@ impl fmt::Display for Report {
             let (refused, accepted) = (refused.join(" and "), accepted.join(" and "));
             let queries = queries.map(|(query, code)| format!("?q={query} gets {code}")).join(", ");
             writeln!(f, "At {tenant}'s edge:  TLS {refused} refused, TLS {accepted} accepted; {queries}")?;
+        }
+        if let Some(Burst { tenant, requests, counts }) = &self.burst {
+            writeln!(
+                f,
+                "A burst of {requests} requests, more than {tenant} is sold in a second:  {}",
+                counted(counts)
+            )?;
         }
         if let Some(isolation) = &self.isolation {
             trespasses(isolation, f)?;

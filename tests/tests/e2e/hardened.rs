@@ -59,7 +59,7 @@ const LATE: Duration = Duration::from_secs(4);
 const CONNECTIONS: usize = 4;
 const BODY_KIB: usize = 64;
 /// What the firewall takes by default.
-const FIREWALLS_BODY_KIB: usize = 1024;
+const FIREWALLS_BODY_KIB: usize = 128;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_edge_takes_nothing_that_it_should_not() {

@@ -31,7 +31,7 @@ const QUIET: u32 = 10;
 const ROUTES: usize = 20;
 /// Connections open and a bucket empties; not counted.
 const WARM: Duration = Duration::from_secs(2);
-const COUNTED: Duration = Duration::from_secs(15);
+const COUNTED: Duration = Duration::from_secs(10);
 /// Into a second, so that clocks that are not quite alike say the same one.
 const INTO_A_SECOND: Duration = Duration::from_millis(50);
 /// From documentation ranges (RFC 5737 and RFC 3849).

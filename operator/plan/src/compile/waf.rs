@@ -34,7 +34,7 @@ pub fn is_on(tenant: &ResolvedTenant) -> bool {
 }
 
 /// How much of a body a proxy holds back, in KiB. A little more than is inspected: what is above the cap is the firewall's to
-/// refuse, and Envoy 1.39 answers 413 itself for some bodies of just its own limit (seen at 1 MiB by HTTP/2).
+/// refuse.
 pub fn held_kib(body_kib: u32) -> u32 {
     body_kib + 64
 }

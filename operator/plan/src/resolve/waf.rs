@@ -43,8 +43,8 @@ pub struct TenantsWaf {
 const DEFAULT_PARANOIA: i32 = 1;
 /// One critical match.
 const DEFAULT_THRESHOLD: i32 = 5;
-/// As much as Ingress NGINX takes by default (its `proxy-body-size`).
-const DEFAULT_BODY_KIB: u32 = 1024;
+/// ModSecurity's recommended limit for bodies without files. A proxy holds as much for every request under way.
+const DEFAULT_BODY_KIB: u32 = 128;
 
 /// Fills in the defaults.
 pub fn of_class(waf: Option<&ClassWaf>) -> ResolvedWaf {
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn nobody_asked_for_anything() {
         let class = of_class(None);
-        assert_eq!((class.fail_open, class.allow_detect, class.body_kib), (false, false, 1024));
+        assert_eq!((class.fail_open, class.allow_detect, class.body_kib), (false, false, 128));
         let (waf, clamped, rejections) = resolve(&ClassWaf::default(), &TenantWaf::default());
         assert_eq!((waf.mode, waf.paranoia_level, waf.anomaly_threshold), (WafMode::Block, 1, 5));
         assert!(clamped.is_empty() && rejections.is_empty());

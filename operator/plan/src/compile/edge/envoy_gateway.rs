@@ -3,8 +3,8 @@
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit,
-    removed, response_headers, seconds, shows_clients,
+    ALPN, BANNERS, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed, response_headers, seconds,
+    shows_clients, windows,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
@@ -86,6 +86,7 @@ fn client_policy(
     late_response_headers: HeaderSet,
 ) -> eg::ClientTrafficPolicySpec {
     let http = &class.http;
+    let [stream_window, connection_window] = windows(class);
     let x_forwarded_for = eg::XForwardedFor { num_trusted_hops: http.trusted_hops };
     eg::ClientTrafficPolicySpec {
         target_refs,
@@ -119,8 +120,8 @@ fn client_policy(
         },
         http2: eg::Http2 {
             max_concurrent_streams: http.concurrent_streams,
-            initial_stream_window_size: STREAM_WINDOW,
-            initial_connection_window_size: CONNECTION_WINDOW,
+            initial_stream_window_size: stream_window,
+            initial_connection_window_size: connection_window,
         },
     }
 }

@@ -4,8 +4,7 @@
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
 use super::{
-    CONNECTION_WINDOW, STREAM_WINDOW, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed,
-    response_headers, seconds,
+    auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed, response_headers, seconds, windows,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
@@ -80,6 +79,7 @@ pub(super) fn of_gateway(
 ) -> Child {
     let key = ChildKey::new(ChildKind::ListenerPolicy, &gateway.namespace, &gateway.name);
     let http = &class.http;
+    let [stream_window, connection_window] = windows(class);
     let http_settings = kgw::HttpSettings {
         use_remote_address: true,
         xff_num_trusted_hops: http.trusted_hops,
@@ -96,8 +96,8 @@ pub(super) fn of_gateway(
         stream_idle_timeout: seconds(http.stream_idle),
         http2_protocol_options: kgw::Http2 {
             max_concurrent_streams: http.concurrent_streams,
-            initial_stream_window_size: STREAM_WINDOW,
-            initial_connection_window_size: CONNECTION_WINDOW,
+            initial_stream_window_size: stream_window,
+            initial_connection_window_size: connection_window,
         },
     };
     let default = kgw::Listeners {

@@ -13,6 +13,7 @@ use octroi_external::kgateway::tls_options;
 use octroi_external::{Header, HeaderSet, TargetRef};
 
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
@@ -41,9 +42,9 @@ const ORIGIN: [&str; 8] = [
 /// Of a backend, what tells an attacker what runs there.
 const BANNERS: [&str; 3] = ["server", "x-powered-by", "x-envoy-upstream-service-time"];
 
-/// Bytes in flight of one HTTP/2 request and of one connection: what Envoy's guide for edge proxies says.
-const STREAM_WINDOW: &str = "64Ki";
-const CONNECTION_WINDOW: &str = "1Mi";
+/// KiB in flight of one HTTP/2 request and of one connection: what Envoy's guide for edge proxies says.
+const STREAM_WINDOW_KIB: u32 = 64;
+const CONNECTION_WINDOW_KIB: u32 = 1024;
 
 /// The edge policies of a Tenant: of its entry, and of its own Gateway while it has one.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
@@ -73,6 +74,13 @@ pub fn policy_of_requests(tenant: &ResolvedTenant) -> ChildKey {
 /// Whether a backend learns of a client's certificate.
 const fn shows_clients(tenant: &ResolvedTenant) -> bool {
     tenant.tls.client_certificates.is_some() && tenant.placement.own_gateway
+}
+
+/// The windows of HTTP/2, of a request and of a connection. Of one request Envoy holds back no more than its window is, whatever the
+/// limit of its connection (seen on 1.39.1: 413 at 80 KiB with a window of 64), so the firewall's cap has to fit in.
+fn windows(class: &ResolvedClass) -> [String; 2] {
+    let held = waf::held_kib(class.waf.body_kib);
+    [STREAM_WINDOW_KIB, CONNECTION_WINDOW_KIB].map(|least| kib(least.max(held)))
 }
 
 /// As both data planes write a size.
