@@ -31,10 +31,6 @@ pub struct ClassWaf {
     /// Whether requests pass while the firewall has no verdict. Default: false, and they are answered with 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_open: Option<bool>,
-    /// Whether answers are inspected too, for pages that tell of the inside of an application; a tenant may ask for it. The
-    /// request is then inspected twice. Default: false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inspect_answers: Option<bool>,
 }
 
 /// What happens to an attack. Block: 403. Detect: it passes, and is logged. Disabled: nothing is inspected; for classes only.
@@ -66,9 +62,6 @@ pub struct TenantWaf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub anomaly_threshold: Option<i32>,
-    /// Whether answers are inspected too. Default: what the class says, which cannot be switched off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inspect_answers: Option<bool>,
     /// What rules do not look at. Default: nothing is excluded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -88,8 +81,8 @@ pub struct WafExclusion {
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = ("self.matches('^/[-a-zA-Z0-9_.~/]*$') && !self.contains('//') && !self.contains('/.')", "exclusions[].pathPrefix must be a plain path, such as /search: letters, digits, '-', '_', '.', '~' and '/', and neither '//' nor a segment that begins with a dot"))]
     pub path_prefix: String,
-    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Default: none; without
-    /// parameter, cookie and header the rule is left out under the path.
+    /// A field of the query or of the body; in JSON its path, such as `json.user.comment`. Default: none; without parameter, cookie
+    /// and header the rule is left out under the path.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128), extend("default" = ""))]
     #[x_kube(validation = ("self.matches('^[-a-zA-Z0-9_.$\\\\[\\\\]]*$')", "exclusions[].parameter must be the name of a field, such as q or json.user.comment"))]

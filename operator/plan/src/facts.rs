@@ -42,7 +42,7 @@ pub enum Facts {
         /// Listeners that are not served: name, and what the data plane says.
         failing: Vec<(String, String)>,
     },
-    /// A BackendTrafficPolicy or a TrafficPolicy.
+    /// A policy of an entry.
     Policy {
         /// Why the data plane takes none of this generation of it.
         refused: Option<String>,
@@ -95,7 +95,9 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
-        K::BackendTrafficPolicy | K::TrafficPolicy => Facts::Policy { refused: refused_policy(object) },
+        K::BackendTrafficPolicy | K::ClientTrafficPolicy | K::EnvoyExtensionPolicy | K::TrafficPolicy => {
+            Facts::Policy { refused: refused_policy(object) }
+        }
         K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }

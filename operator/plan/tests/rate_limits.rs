@@ -131,16 +131,24 @@ fn what_the_data_plane_cannot_do_is_said_and_the_rest_is_done() {
 fn a_data_plane_that_refuses_the_limits_makes_the_tenant_not_ready() {
     let mut cluster = settled(&json!({}), &json!({"rateLimit": {"requestsPerSecond": 10}}));
     assert_eq!(condition(&said(&mut cluster), "Ready").0, "True");
-    let key = ChildKey::new(ChildKind::BackendTrafficPolicy, "gw-acme", "acme");
     let why = "RateLimit: enable Ratelimit in the EnvoyGateway config to configure global rateLimit.";
-    cluster.refuse_policy(&key, why);
-    let status = said(&mut cluster);
+    is_refused(&mut cluster, ChildKind::BackendTrafficPolicy, why);
+}
+
+/// Without the firewall's Service Envoy Gateway refuses the policy that asks it.
+#[test]
+fn a_data_plane_that_does_not_find_the_firewall_makes_the_tenant_not_ready() {
+    let mut cluster = settled(&json!({}), &json!({}));
+    is_refused(&mut cluster, ChildKind::EnvoyExtensionPolicy, "ExtProc: service octroi-gateways/octroi-waf not found.");
+}
+
+fn is_refused(cluster: &mut Cluster, policy: ChildKind, why: &str) {
+    cluster.refuse_policy(&ChildKey::new(policy, "gw-acme", "acme"), why);
+    let next = format!("describe {} -n gw-acme acme", policy.api().plural);
+    let status = said(cluster);
     for kind in ["GatewayProgrammed", "Ready"] {
         let (holds, reason, message) = condition(&status, kind);
         assert_eq!((holds.as_str(), reason.as_str()), ("False", "NotProgrammed"), "{kind}: {message}");
-        assert!(
-            message.contains(why) && message.contains("describe backendtrafficpolicies -n gw-acme acme"),
-            "{message}"
-        );
+        assert!(message.contains(why) && message.contains(&next), "{message}");
     }
 }

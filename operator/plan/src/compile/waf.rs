@@ -80,7 +80,6 @@ struct Settings<'a> {
     paranoia_level: i32,
     anomaly_threshold: i32,
     request_body_limit: u32,
-    inspect_answers: bool,
     exclusions: &'a [WafExclusion],
 }
 
@@ -90,7 +89,6 @@ fn settings(waf: &TenantsWaf, body_kib: u32) -> Settings<'_> {
         paranoia_level: waf.paranoia_level,
         anomaly_threshold: waf.anomaly_threshold,
         request_body_limit: body_kib * 1024,
-        inspect_answers: waf.inspect_answers,
         exclusions: &waf.exclusions,
     }
 }

@@ -21,8 +21,6 @@ pub struct ResolvedWaf {
     pub body_kib: u32,
     /// Whether requests pass while there is no verdict.
     pub fail_open: bool,
-    /// Whether answers are inspected too.
-    pub inspect_answers: bool,
 }
 
 /// What of it is a tenant's own.
@@ -34,8 +32,6 @@ pub struct TenantsWaf {
     pub paranoia_level: i32,
     /// The anomaly score from which a request is an attack.
     pub anomaly_threshold: i32,
-    /// Whether answers are inspected too.
-    pub inspect_answers: bool,
     /// What rules do not look at.
     pub exclusions: Vec<WafExclusion>,
 }
@@ -56,7 +52,6 @@ pub fn of_class(waf: Option<&ClassWaf>) -> ResolvedWaf {
         anomaly_threshold: waf.anomaly_threshold.unwrap_or(DEFAULT_THRESHOLD),
         body_kib: waf.body_kib.and_then(|said| u32::try_from(said).ok()).unwrap_or(DEFAULT_BODY_KIB),
         fail_open: waf.fail_open.unwrap_or(false),
-        inspect_answers: waf.inspect_answers.unwrap_or(false),
     }
 }
 
@@ -85,11 +80,7 @@ pub fn of_tenant(
     };
     tell("paranoiaLevel", tenant.paranoia_level, paranoia_level);
     tell("anomalyThreshold", tenant.anomaly_threshold, anomaly_threshold);
-    if class.inspect_answers && tenant.inspect_answers == Some(false) {
-        clamped.push("spec.waf.inspectAnswers is true, as the class demands: remove it".into());
-    }
-    let inspect_answers = class.inspect_answers || tenant.inspect_answers == Some(true);
-    TenantsWaf { mode, paranoia_level, anomaly_threshold, inspect_answers, exclusions: tenant.exclusions }
+    TenantsWaf { mode, paranoia_level, anomaly_threshold, exclusions: tenant.exclusions }
 }
 
 /// The schema takes the 30th of February; the firewall would refuse the whole profile.
@@ -157,21 +148,6 @@ mod tests {
             assert_eq!((waf.mode, clamped.len()), (mode, 0));
         }
         assert_eq!(resolve(&off, &TenantWaf::default()).0.mode, WafMode::Disabled);
-    }
-
-    #[test]
-    fn answers_are_inspected_when_either_asks_for_it() {
-        for (class, tenant, wanted, clamps) in [
-            (None, None, false, 0),
-            (None, Some(true), true, 0),
-            (Some(true), None, true, 0),
-            (Some(true), Some(false), true, 1),
-        ] {
-            let class = ClassWaf { inspect_answers: class, ..ClassWaf::default() };
-            let asks = TenantWaf { inspect_answers: tenant, ..TenantWaf::default() };
-            let (waf, clamped, _) = resolve(&class, &asks);
-            assert_eq!((waf.inspect_answers, clamped.len()), (wanted, clamps));
-        }
     }
 
     #[test]

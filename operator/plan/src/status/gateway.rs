@@ -59,10 +59,10 @@ fn gateway_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, S
 
 /// A data plane that refuses the policy of an entry answers with errors on all of its routes, and calls the entry programmed.
 fn policy_obstacle(tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
-    let key = edge::policy_of_requests(tenant);
-    let Some(Facts::Policy { refused: Some(why) }) = world.get(&key).map(|observed| &observed.facts) else {
-        return None;
-    };
+    let (key, why) = edge::policies_of_entry(tenant).into_iter().find_map(|key| match &world.get(&key)?.facts {
+        Facts::Policy { refused: Some(why) } => Some((key, why)),
+        _ => None,
+    })?;
     let next = format!("see kubectl describe {} -n {} {}", key.kind.api().plural, key.namespace, key.name);
     let message = format!("the data plane refuses {key}, and its routes answer with errors: {why}; {next}");
     Some((Reason::NotProgrammed, message))

@@ -3,8 +3,8 @@
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed, response_headers, seconds,
-    shows_clients, windows,
+    ALPN, BANNERS, auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, shows_clients,
+    windows,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
@@ -30,7 +30,7 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         spec.headers.x_forwarded_client_cert = eg::ForwardedClientCert { mode: "SanitizeSet", cert_details_to_add };
     }
     let clients = Child::new(clients.clone(), &Object::new(metadata.of_child(&clients), spec));
-    let backends = policy_of_requests(tenant);
+    let backends = of_kind(ChildKind::BackendTrafficPolicy);
     let http = eg::BackendHttpTimeout { request_timeout: seconds(class.http.request) };
     let spec = eg::BackendTrafficPolicySpec {
         target_refs: entry_of(tenant),

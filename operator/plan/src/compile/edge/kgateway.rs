@@ -3,9 +3,7 @@
 
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
-use super::{
-    auth, entry_of, gateway_of, kib, policy_of_requests, rate_limit, removed, response_headers, seconds, windows,
-};
+use super::{auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
@@ -29,7 +27,7 @@ const LEFT_BY_ENVOY: [&str; 5] = [
 
 /// The policy of a tenant's entry.
 pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
-    let key = policy_of_requests(tenant);
+    let key = ChildKey::new(ChildKind::TrafficPolicy, &tenant.name.gateway_namespace(), tenant.name.as_str());
     let http = &tenant.class.http;
     let spec = kgw::TrafficPolicySpec {
         target_refs: entry_of(tenant),

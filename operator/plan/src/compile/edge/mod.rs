@@ -62,13 +62,16 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     children
 }
 
-/// The policy of an entry that says what becomes of requests.
-pub fn policy_of_requests(tenant: &ResolvedTenant) -> ChildKey {
-    let kind = match tenant.class.data_plane {
-        DataPlane::EnvoyGateway => ChildKind::BackendTrafficPolicy,
-        DataPlane::Kgateway => ChildKind::TrafficPolicy,
+/// The policies of an entry: where the data plane refuses one, the routes answer with errors.
+pub fn policies_of_entry(tenant: &ResolvedTenant) -> Vec<ChildKey> {
+    let kinds: &[ChildKind] = match tenant.class.data_plane {
+        DataPlane::EnvoyGateway => {
+            &[ChildKind::BackendTrafficPolicy, ChildKind::ClientTrafficPolicy, ChildKind::EnvoyExtensionPolicy]
+        }
+        DataPlane::Kgateway => &[ChildKind::TrafficPolicy],
     };
-    ChildKey::new(kind, &tenant.name.gateway_namespace(), tenant.name.as_str())
+    let key = |kind: &ChildKind| ChildKey::new(*kind, &tenant.name.gateway_namespace(), tenant.name.as_str());
+    kinds.iter().map(key).collect()
 }
 
 /// Whether a backend learns of a client's certificate.
