@@ -14,7 +14,7 @@ mod quantities;
 #[path = "contracts/rights.rs"]
 mod rights;
 
-use example::{PLANES, Plane, examples, golden};
+use example::{PLANES, Plane, examples, examples_of, golden};
 use kube::api::DeleteParams;
 use octroi_plan::ChildKind;
 use octroi_tests::crds::{self, Project};
@@ -70,7 +70,7 @@ impl Stage {
 /// Classes first, as `examples` has them.
 fn golden_objects(plane: Plane) -> Vec<Value> {
     let read = |path: std::path::PathBuf| manifest::read(&path).unwrap_or_else(|error| panic!("{error}"));
-    examples().iter().flat_map(|example| read(golden(plane, example))).map(|document| document.object).collect()
+    examples_of(plane).iter().flat_map(|example| read(golden(plane, example))).map(|document| document.object).collect()
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 
 #![cfg(test)]
 
+#[path = "e2e/auth.rs"]
+mod auth;
 #[path = "e2e/blast.rs"]
 mod blast;
 #[path = "e2e/client_certificates.rs"]

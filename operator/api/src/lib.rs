@@ -7,6 +7,7 @@
 //! This crate must never talk to a cluster, read a clock or know what a Tenant is turned into.
 #![deny(missing_docs)]
 
+mod auth;
 // One `printcolumn` a column: not a repetition.
 #[allow(clippy::duplicated_attributes)]
 mod claim;
@@ -26,6 +27,7 @@ mod tenant;
 mod tenant_tls;
 mod waf;
 
+pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
     CertificateScope, ClassGateway, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity,

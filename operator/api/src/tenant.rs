@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, RateLimit, Replicas, TenantTls, TenantWaf};
+use crate::{GatewayMode, RateLimit, Replicas, TenantAuth, TenantTls, TenantWaf};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -76,6 +76,12 @@ pub struct TenantSpec {
     /// Its firewall, where that is stricter than the class, and what is excluded from it. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waf: Option<TenantWaf>,
+
+    /// Who may come in: tokens, keys and addresses that are asked for, by path. Default: everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub auth: Vec<TenantAuth>,
 
     /// What its hosts speak, where that is stricter than the class. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,11 +1,14 @@
 //! `GatewayParameters`, `ListenerPolicy`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
 
+mod auth;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext};
 use serde::Serialize;
 
+pub use self::auth::*;
 use crate::{HeaderSet, ServiceRef, Spec, TargetRef};
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
@@ -143,6 +146,9 @@ pub struct TrafficPolicySpec {
     /// How many requests pass; absent for any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// Who may come in.
+    #[serde(flatten)]
+    pub auth: AuthPolicy,
 }
 
 impl Spec for TrafficPolicySpec {
@@ -217,12 +223,14 @@ pub struct ExtensionRef {
     pub name: String,
 }
 
-/// A service that proxies ask about each request.
+/// What a TrafficPolicy refers to.
 #[derive(Serialize, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct GatewayExtensionSpec {
-    /// By ext_proc.
-    pub ext_proc: ExtProc,
+pub enum GatewayExtensionSpec {
+    /// A service that proxies ask about each request.
+    ExtProc(ExtProc),
+    /// Tokens that are believed.
+    Jwt(Jwt),
 }
 
 impl Spec for GatewayExtensionSpec {

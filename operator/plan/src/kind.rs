@@ -26,6 +26,7 @@ pub enum ChildKind {
     EnvoyExtensionPolicy,
     GatewayExtension,
     ListenerPolicy,
+    SecurityPolicy,
     TrafficPolicy,
     ListenerSet,
 }
@@ -71,7 +72,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::DomainClaim,
         Self::Namespace,
         Self::ClusterRole,
@@ -94,6 +95,7 @@ impl ChildKind {
         Self::EnvoyExtensionPolicy,
         Self::GatewayExtension,
         Self::ListenerPolicy,
+        Self::SecurityPolicy,
         Self::TrafficPolicy,
         Self::ListenerSet,
     ];
@@ -126,6 +128,7 @@ impl ChildKind {
             Self::ClientTrafficPolicy => (ENVOY, "v1alpha1", "ClientTrafficPolicy", "clienttrafficpolicies"),
             Self::EnvoyExtensionPolicy => (ENVOY, "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies"),
             Self::GatewayExtension => (KGATEWAY, "v1alpha1", "GatewayExtension", "gatewayextensions"),
+            Self::SecurityPolicy => (ENVOY, "v1alpha1", "SecurityPolicy", "securitypolicies"),
             Self::TrafficPolicy => (KGATEWAY, "v1alpha1", "TrafficPolicy", "trafficpolicies"),
             Self::ListenerSet => (GATEWAY, "v1", "ListenerSet", "listenersets"),
         };
@@ -161,6 +164,7 @@ impl ChildKind {
             | Self::EnvoyExtensionPolicy
             | Self::GatewayExtension
             | Self::ListenerPolicy
+            | Self::SecurityPolicy
             | Self::TrafficPolicy => Stage::Policies,
             Self::ListenerSet => Stage::Entry,
         }

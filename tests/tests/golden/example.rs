@@ -14,7 +14,9 @@ use serde_json::Value;
 
 /// Rounds until a plan settles where every write succeeds.
 const MAX_ROUNDS: usize = 8;
-const FOLDERS: [&str; 4] = ["classes", "tenants", "more/classes", "more/tenants"];
+const FOLDERS: [&str; 5] = ["classes", "tenants", "more/classes", "more/tenants", ENVOY_GATEWAY_ONLY];
+/// Of what kgateway cannot do.
+const ENVOY_GATEWAY_ONLY: &str = "more/envoy-gateway";
 
 /// A data plane, by the GatewayClass that the chart makes for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,16 @@ impl Example {
     pub fn kind(&self) -> &str {
         manifest::kind(&self.object)
     }
+
+    /// Whether both data planes can do what it shows.
+    pub fn is_for_both(&self) -> bool {
+        !self.path.starts_with(repository().join("examples").join(ENVOY_GATEWAY_ONLY))
+    }
+}
+
+/// Every example that a data plane can do.
+pub fn examples_of(plane: Plane) -> Vec<Example> {
+    examples().into_iter().filter(|example| plane == PLANES[0] || example.is_for_both()).collect()
 }
 
 /// Every example, classes before tenants.

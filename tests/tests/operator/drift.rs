@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::world::{
     BACKEND_POLICY, CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE,
     ENTRY, ENVOY, ENVOY_PROXY, EXTENSION_POLICY, GATEWAY, GATEWAY_EXTENSION, GRANT, KGATEWAY, Kind, LIMITS,
-    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, TENANT,
-    TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
+    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, SECURITY_POLICY,
+    TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ fn edit(subject: &Subject) -> (&'static str, Value) {
         EXTENSION_POLICY => ("/spec/extProc/0/failOpen", json!(true)),
         GATEWAY_EXTENSION => ("/spec/extProc/failOpen", json!(true)),
         CLIENT_POLICY => ("/spec/headers/withUnderscoresAction", json!("Allow")),
+        SECURITY_POLICY => ("/spec/authorization/defaultAction", json!("Allow")),
         TRAFFIC_POLICY => ("/spec/headerModifiers/response/set/0/value", json!("max-age=0")),
         ENTRY => ("/spec/listeners/0/hostname", json!("evil.example")),
         other => panic!("{} is not edited", other.name),
@@ -104,7 +105,8 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
     let names = ["shared", "own", "star"].map(|what| format!("{short}-{what}"));
     let suspended = format!("{short}-halt");
     apply(client, &tenant(&names[0], &plain, &json!({"domains": [{"host": format!("{short}.example")}]}))).await;
-    let own = json!({"gateway": {"mode": "Dedicated", "replicas": {"min": 1, "max": 3}}});
+    let office = json!({"name": "office", "pathPrefix": "/", "allowedSources": ["203.0.113.0/24"]});
+    let own = json!({"gateway": {"mode": "Dedicated", "replicas": {"min": 1, "max": 3}}, "auth": [office]});
     apply(client, &tenant(&names[1], &plain, &own)).await;
     apply(client, &tenant(&names[2], &wild, &json!({}))).await;
     apply(client, &tenant(&suspended, &plain, &json!({"state": "Suspended"}))).await;

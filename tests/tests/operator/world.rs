@@ -65,6 +65,7 @@ pub const CLIENT_POLICY: Kind =
 pub const EXTENSION_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies");
 pub const GATEWAY_EXTENSION: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayExtension", "gatewayextensions");
+pub const SECURITY_POLICY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "SecurityPolicy", "securitypolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
 pub const ENTRY: Kind = kind("gateway.networking.k8s.io", "v1", "ListenerSet", "listenersets");
 pub const GATEWAY_CLASS: Kind = kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses");
@@ -72,7 +73,7 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 24] = [
+pub const CHILDREN: [Kind; 25] = [
     CLAIM,
     NAMESPACE,
     CLUSTER_ROLE,
@@ -95,6 +96,7 @@ pub const CHILDREN: [Kind; 24] = [
     EXTENSION_POLICY,
     GATEWAY_EXTENSION,
     LISTENER_POLICY,
+    SECURITY_POLICY,
     TRAFFIC_POLICY,
     ENTRY,
 ];

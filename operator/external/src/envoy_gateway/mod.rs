@@ -1,8 +1,9 @@
-//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
+//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `SecurityPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
 //! (Envoy Gateway 1.9).
 
 mod extension;
 mod rate_limit;
+mod security;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub use self::extension::*;
 pub use self::rate_limit::*;
+pub use self::security::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};
 

@@ -98,7 +98,7 @@ pub struct Headers {
 #[serde(rename_all = "camelCase")]
 pub struct EarlyHeaders {
     /// Their names.
-    pub remove: Vec<&'static str>,
+    pub remove: Vec<String>,
     /// What matches their names.
     pub remove_on_match: Vec<StringMatch>,
 }

@@ -57,10 +57,9 @@ fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec 
     let autoscaled = is_autoscaled(replicas);
     eg::EnvoyProxySpec {
         // What costs less to refuse is refused before.
-        filter_order: vec![eg::FilterPosition {
-            name: "envoy.filters.http.ratelimit",
-            before: "envoy.filters.http.ext_proc",
-        }],
+        filter_order: ["envoy.filters.http.ratelimit", "envoy.filters.http.rbac"]
+            .map(|name| eg::FilterPosition { name, before: "envoy.filters.http.ext_proc" })
+            .to_vec(),
         provider: eg::Provider {
             provider_type: "Kubernetes",
             kubernetes: eg::KubernetesProvider {

@@ -1,6 +1,7 @@
 //! From what users wrote to what holds: every failure lives here. What leaves is validated, defaulted and typed; no
 //! `Option` in it means "not checked yet".
 
+pub mod auth;
 pub mod class;
 pub mod hosts;
 pub mod http;
@@ -21,6 +22,7 @@ use octroi_api::{CertificateScope, Member, NamespacePolicy, Replicas, Tenant, Te
 
 use crate::child::Owner;
 use crate::rejection::Rejection;
+use crate::resolve::auth::TenantsAuth;
 use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
 use crate::resolve::namespaces::Unadopted;
@@ -60,6 +62,8 @@ pub struct ResolvedTenant {
     pub waf: TenantsWaf,
     /// How many requests the edge takes for it.
     pub rate_limit: TenantsRateLimit,
+    /// Who may come in.
+    pub auth: TenantsAuth,
     /// What it asks for and does not get, in words.
     pub clamped: Vec<String>,
     /// Size of a proxy of its own.
@@ -109,6 +113,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
     let rates = tenant.spec.rate_limit.as_ref();
     let rate_limit = rate_limit::of_tenant(rates, &class.rate_limit, class.data_plane, &mut clamped);
+    let auth = auth::of_tenant(&tenant.spec.auth, class.data_plane, &mut rejections);
     if !rejections.is_empty() {
         return Err(rejections);
     }
@@ -127,6 +132,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         placement,
         tls,
         waf,
+        auth,
         clamped,
         rate_limit,
     })

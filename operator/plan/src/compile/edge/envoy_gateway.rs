@@ -3,7 +3,8 @@
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, shows_clients, windows,
+    ALPN, BANNERS, auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, shows_clients,
+    windows,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
@@ -22,6 +23,8 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     let class = &tenant.class;
     let clients = of_kind(ChildKind::ClientTrafficPolicy);
     let mut spec = client_policy(entry_of(tenant), class, Some(client_tls(&tenant.tls.tls)), response_headers(class));
+    let claims = tenant.auth.claim_headers();
+    spec.headers.early_request_headers.remove.extend(claims.into_iter().map(String::from));
     if shows_clients(tenant) {
         let cert_details_to_add = vec!["Subject", "DNS", "URI"];
         spec.headers.x_forwarded_client_cert = eg::ForwardedClientCert { mode: "SanitizeSet", cert_details_to_add };
@@ -41,6 +44,10 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         let firewall = of_kind(ChildKind::EnvoyExtensionPolicy);
         let spec = firewall_policy(tenant);
         children.push(Child::new(firewall.clone(), &Object::new(metadata.of_child(&firewall), spec)));
+    }
+    if let Some(spec) = auth::envoy_gateway::policy(&tenant.auth, entry_of(tenant)) {
+        let auth = of_kind(ChildKind::SecurityPolicy);
+        children.push(Child::new(auth.clone(), &Object::new(metadata.of_child(&auth), spec)));
     }
     children
 }
@@ -91,7 +98,7 @@ fn client_policy(
             with_underscores_action: "RejectRequest",
             x_forwarded_client_cert: eg::ForwardedClientCert { mode: "Sanitize", cert_details_to_add: Vec::new() },
             early_request_headers: eg::EarlyHeaders {
-                remove: removed(http.trusted_hops),
+                remove: removed(http.trusted_hops).into_iter().map(String::from).collect(),
                 remove_on_match: vec![eg::StringMatch { kind: "Prefix", value: ENVOYS }],
             },
             late_response_headers,

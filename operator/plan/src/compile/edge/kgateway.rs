@@ -3,7 +3,7 @@
 
 use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
-use super::{entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
+use super::{auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
@@ -37,10 +37,11 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         ext_proc: waf::is_on(tenant)
             .then(|| kgw::ExtProcPolicy { extension_ref: kgw::ExtensionRef { name: tenant.name.to_string() } }),
         rate_limit: rate_limit::kgateway(tenant),
+        auth: auth::kgateway::policy(tenant),
     };
     let policy = Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec));
     let firewall = waf::is_on(tenant).then(|| firewall(tenant, metadata));
-    firewall.into_iter().chain([policy]).collect()
+    firewall.into_iter().chain(auth::kgateway::extension(tenant, metadata)).chain([policy]).collect()
 }
 
 fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
@@ -63,7 +64,7 @@ fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
         // What costs less to refuse is refused before.
         filter_stage: kgw::FilterStage { stage: "RateLimit", predicate: "After" },
     };
-    let spec = kgw::GatewayExtensionSpec { ext_proc };
+    let spec = kgw::GatewayExtensionSpec::ExtProc(ext_proc);
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
 

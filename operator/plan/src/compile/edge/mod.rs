@@ -1,6 +1,7 @@
 //! What every host of a tenant gets at the edge, where no route takes it away: TLS settings, HSTS, limits and timeouts, and no
 //! header from a client that only the platform may set. What it is, is here; in which words, in one file for each data plane.
 
+mod auth;
 mod envoy_gateway;
 mod kgateway;
 mod rate_limit;
