@@ -4,6 +4,10 @@
 #[path = "auth/token.rs"]
 mod token;
 
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kube::api::DeleteParams;
 use octroi_tests::probe::{Ask, Outcome};
 use octroi_tests::stage::{DataPlane, Guest, LIMIT, Stage};
@@ -86,7 +90,7 @@ async fn keys_are_those_of_the_secret_and_without_it_nobody_comes_in() {
 
         closed(stage, &ask, "before there is a Secret").await?;
         closed(stage, &with("first-key-of-shop"), "with a key before there is a Secret").await?;
-        stage.apply(&secret(&a, &json!({"shop": "first-key-of-shop"}))).await?;
+        stage.apply(&secret(&a, &[("shop", "first-key-of-shop")])).await?;
         stage.probe.until_status(&with("first-key-of-shop"), 200, LIMIT).await?;
         for wrong in ["", "first-key-of-sho", "first-key-of-shop2", "FIRST-KEY-OF-SHOP", "shop", "*"] {
             assert_eq!(code(stage, &with(wrong)).await, Outcome::Code(401), "the key '{wrong}'");
@@ -98,13 +102,14 @@ async fn keys_are_those_of_the_secret_and_without_it_nobody_comes_in() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("first-key-of-shop"), "the backend must not see the key");
 
         // A key is replaced: both are good for a while, then the old one is not.
-        stage.apply(&secret(&a, &json!({"shop": "first-key-of-shop", "shop-next": "second-key-of-shop"}))).await?;
+        let both = [("shop", "first-key-of-shop"), ("shop-next", "second-key-of-shop")];
+        stage.apply(&secret(&a, &both)).await?;
         stage.probe.until_status(&with("second-key-of-shop"), 200, LIMIT).await?;
         assert_eq!(code(stage, &with("first-key-of-shop")).await, Outcome::Code(200), "the old key, meanwhile");
-        stage.apply(&secret(&a, &json!({"shop-next": "second-key-of-shop"}))).await?;
+        stage.apply(&secret(&a, &both[1..])).await?;
         stage.probe.until_status(&with("first-key-of-shop"), 401, LIMIT).await?;
 
-        let api = strict::endpoint(&stage.client, &secret(&a, &json!({}))).await?;
+        let api = strict::endpoint(&stage.client, &secret(&a, &[])).await?;
         api.delete("clients", &DeleteParams::default()).await.map_err(Error::kube("deleting the Secret"))?;
         stage.probe.until(&with("second-key-of-shop"), LIMIT, "no 200", |answer| answer.code != 200).await?;
         closed(stage, &ask, "after the Secret is gone").await
@@ -213,11 +218,13 @@ fn asks_for_token(issuer: &Issuer, prefix: &str) -> Value {
     json!({"name": "staff", "pathPrefix": prefix, "jwt": jwt})
 }
 
-fn secret(guest: &Guest<'_>, keys: &Value) -> Value {
+/// By `data`: an applied `stringData` takes no entry away.
+fn secret(guest: &Guest<'_>, keys: &[(&str, &str)]) -> Value {
+    let data: BTreeMap<&str, String> = keys.iter().map(|(client, key)| (*client, STANDARD.encode(key))).collect();
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": {"name": "clients", "namespace": guest.gateway_namespace()},
-        "stringData": keys,
+        "data": data,
     })
 }
 
