@@ -92,8 +92,7 @@ async fn one(client: &Client, change: &Change) -> Result<Outcome, kube::Error> {
         Action::Apply(body) => {
             let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
             match api.patch(name, &params, &Patch::Apply(body)).await {
-                // What somebody left in a list may contradict what is ours, so that both cannot be there.
-                Err(kube::Error::Api(status)) if status.code == 422 => reclaim(&api, name, body).await,
+                Err(refusal) if has_code(&refusal, 422) => reclaim_refused(&api, name, body, refusal).await,
                 result => result.map(stored),
             }
         }
@@ -133,6 +132,24 @@ fn as_judged(body: &Value, precondition: &Precondition) -> Value {
         metadata.insert("resourceVersion".into(), precondition.resource_version.clone().into());
     }
     body
+}
+
+/// What somebody left in a list may contradict what is ours, so that both cannot be there. Where nothing is there, what was
+/// refused is ours, and the refusal says why.
+async fn reclaim_refused(
+    api: &Api<DynamicObject>,
+    name: &str,
+    body: &Value,
+    refusal: kube::Error,
+) -> Result<Outcome, kube::Error> {
+    match reclaim(api, name, body).await {
+        Err(error) if has_code(&error, 404) => Err(refusal),
+        result => result,
+    }
+}
+
+fn has_code(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
 }
 
 /// Merges our body over what is there: lists hold again what is ours and nothing else. The next plan applies it, so that

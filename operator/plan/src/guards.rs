@@ -1,8 +1,9 @@
 //! The admission policies that Octroi's chart installs: what a tenant writes is judged by them, and the operator has no part in it.
 
 /// Their names. Each has a binding that denies.
-pub const GUARDS: [&str; 21] = [
+pub const GUARDS: [&str; 22] = [
     "octroi-claims",
+    "octroi-client-keys",
     "octroi-cordon",
     "octroi-endpoints",
     "octroi-gateways",

@@ -1,10 +1,11 @@
 //! What is missing is said, nothing is made meanwhile, and what appears is picked up.
 
 use kube::ResourceExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{
-    CLASS, ENVOY, GATEWAY, GATEWAYS, NAMESPACE, TENANT, World, apply, class, delete, gateway_class, owned, tenant,
+    ADMISSION_BINDING, CLASS, ENVOY, GATEWAY, GATEWAYS, NAMESPACE, TENANT, World, apply, class, delete, gateway_class,
+    owned, tenant,
 };
 
 #[tokio::test]
@@ -77,6 +78,35 @@ async fn a_gateway_class_that_goes_takes_nothing_along() {
     gateway_class(&client, "brief-envoy").await;
     world.ready(&client, &["brief-a"]).await;
     assert_eq!(GATEWAY.within(&client, GATEWAYS).get("brief-0").await.unwrap().uid(), gateway.uid());
+}
+
+/// Of an object that is not there yet, there is nothing to merge with: the second try must not hide what the first one said.
+#[tokio::test]
+async fn why_an_object_is_refused_is_said_also_when_it_was_never_there() {
+    let (world, client) = World::shared().await;
+    apply(&client, &class("barred", "barred.test", &json!({}))).await;
+    for object in bar("barred-limits", "barred-a", "no limits in this namespace today") {
+        apply(&client, &object).await;
+    }
+    apply(&client, &tenant("barred-a", "barred", &json!({}))).await;
+    let message = world.says(&client, TENANT, "barred-a", "Ready", "False", "ApplyFailed").await;
+    assert!(message.contains("limitranges barred-a/"), "{message}");
+    assert!(message.contains("no limits in this namespace today") && !message.contains("not there yet"), "{message}");
+    delete(&ADMISSION_BINDING.all(&client), "barred-limits").await;
+    world.ready(&client, &["barred-a"]).await;
+}
+
+/// Refuses every LimitRange of one namespace with 422, as a schema does.
+fn bar(name: &str, namespace: &str, message: &str) -> [Value; 2] {
+    let api = "admissionregistration.k8s.io/v1";
+    let limits = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["limitranges"]});
+    let there = format!("object.metadata.namespace != '{namespace}'");
+    let spec = json!({"matchConstraints": {"resourceRules": [limits]}, "validations": [{"expression": there, "message": message, "reason": "Invalid"}]});
+    let binding = json!({"policyName": name, "validationActions": ["Deny"]});
+    [
+        json!({"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec}),
+        json!({"apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": binding}),
+    ]
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ pub const ENVOY_PROXY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyPr
 pub const PARAMETERS: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayParameters", "gatewayparameters");
 pub const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub const ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub const ADMISSION_BINDING: Kind =
+    kind("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings");
 pub const TCP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes");
 pub const BACKEND_POLICY: Kind =
     kind("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies");

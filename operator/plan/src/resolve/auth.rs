@@ -167,7 +167,7 @@ fn guard(prefix: &str, entries: &[Entry], rejections: &mut Vec<Rejection>) -> Op
     if issuer.is_none() && sources.is_none() {
         return None;
     }
-    let sources = sources.map(|ranges| ranges.iter().map(ToString::to_string).collect());
+    let sources = sources.map(|ranges| ranges.iter().map(sources::written).collect());
     Some(Guard { prefix: prefix.into(), issuer, sources })
 }
 

@@ -17,6 +17,18 @@ fn range(text: &str) -> Result<IpNet, String> {
     Ok(range)
 }
 
+/// As both data planes take it. kgateway's schema knows neither `::/0` nor an IPv4 address within an IPv6 one: IPv6 is written
+/// out.
+pub(super) fn written(range: &IpNet) -> String {
+    match range {
+        IpNet::V4(range) => range.to_string(),
+        IpNet::V6(range) => {
+            let groups: Vec<String> = range.addr().segments().iter().map(|group| format!("{group:x}")).collect();
+            format!("{}/{}", groups.join(":"), range.prefix_len())
+        }
+    }
+}
+
 /// What is in both lists. Two ranges lie apart, or one holds the other.
 pub(super) fn both(a: &[IpNet], b: &[IpNet]) -> Vec<IpNet> {
     let pairs = a.iter().flat_map(|x| b.iter().map(move |y| (x, y)));

@@ -189,7 +189,7 @@ fn a_longer_prefix_asks_for_more_and_never_for_less() {
             (guard.prefix.as_str(), guard.issuer.is_some(), guard.sources.clone().unwrap_or_default().join(" "))
         })
         .collect();
-    let office = "10.0.0.0/8 2001:db8::/32".to_owned();
+    let office = "10.0.0.0/8 2001:db8:0:0:0:0:0:0/32".to_owned();
     assert_eq!(
         asked,
         [("/admin/vault", true, "10.1.0.0/16".into()), ("/admin", true, office.clone()), ("/", false, office),]
@@ -201,4 +201,21 @@ fn a_longer_prefix_asks_for_more_and_never_for_less() {
 fn a_key_alone_guards_no_path() {
     let (auth, _) = resolve(&[key("clients")]);
     assert!(!auth.is_open() && auth.guards.is_empty());
+}
+
+#[test]
+fn ranges_of_ipv6_are_written_out_since_kgateway_takes_no_shorter_form_of_all_of_them() {
+    let forms = [
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("::/0", "0:0:0:0:0:0:0:0/0"),
+        ("::1/128", "0:0:0:0:0:0:0:1/128"),
+        ("2001:db8::/32", "2001:db8:0:0:0:0:0:0/32"),
+        ("::ffff:192.0.2.0/120", "0:0:0:0:0:ffff:c000:200/120"),
+    ];
+    for (given, wanted) in forms {
+        let (auth, rejections) = resolve(&[from("office", "/", &[given])]);
+        assert!(rejections.is_empty(), "{given}: {rejections:?}");
+        let sources = auth.everywhere().and_then(|guard| guard.sources.clone());
+        assert_eq!(sources, Some(vec![wanted.to_owned()]), "{given}");
+    }
 }
