@@ -1,7 +1,10 @@
 # shellcheck shell=bash
-# What runs on the cluster: Gateway API, cert-manager with the lab's CA, Envoy Gateway.
+# What runs on the cluster: Gateway API, cert-manager with the lab's CA, an ACME server and the DNS it looks at, Envoy Gateway.
 
 CERT_MANAGER_IMAGE="octroi.test/cert-manager:$CERT_MANAGER_VERSION"
+ACME_SOLVER_IMAGE="octroi.test/acmesolver:$CERT_MANAGER_VERSION"
+PEBBLE_IMAGE="octroi.test/pebble:$PEBBLE_VERSION"
+DNS_IMAGE=octroi.test/dns:dev
 # Debian's, whatever its version is.
 REDIS_IMAGE=octroi.test/redis:debian
 # The server: Debian's redis-server is a link to it, and the program goes by the name that it is called by.
@@ -28,7 +31,7 @@ pods_ready() {
 
 addons_key() {
   { cat "$LAB"/manifests/*.yaml "$LAB/config/envoy-gateway-values.yaml"
-    for part in gateway-api cert-manager envoy-gateway envoy ratelimit; do part_key "$part"; done; } | hash_of
+    for part in gateway-api cert-manager pebble dns envoy-gateway envoy ratelimit; do part_key "$part"; done; } | hash_of
 }
 
 # once NAME COMMAND…: once for each state of the inputs, recorded in the state folder.
@@ -51,7 +54,8 @@ gateway_api_install() {
 }
 
 cert_manager_up() {
-  image_add "$CERT_MANAGER_IMAGE" "$(bin cert-manager-controller)"
+  image_add "$CERT_MANAGER_IMAGE" "$(bin cert-manager)"
+  image_add "$ACME_SOLVER_IMAGE" "$(bin acmesolver)"
   once cert-manager cert_manager_install
   pods_ready cert-manager app=cert-manager
   kubectl wait clusterissuer lab-ca --for=condition=Ready --timeout=60s >/dev/null ||
@@ -63,8 +67,28 @@ cert_manager_install() {
   apply -f "$(part_dir cert-manager)/crds"
   kubectl wait crd --for=condition=Established --timeout=60s \
     certificates.cert-manager.io certificaterequests.cert-manager.io clusterissuers.cert-manager.io issuers.cert-manager.io >/dev/null
-  sed "s|@CERT_MANAGER_IMAGE@|$CERT_MANAGER_IMAGE|" "$LAB/manifests/cert-manager.yaml" | apply -f -
+  sed -e "s|@CERT_MANAGER_IMAGE@|$CERT_MANAGER_IMAGE|" -e "s|@ACME_SOLVER_IMAGE@|$ACME_SOLVER_IMAGE|" "$LAB/manifests/cert-manager.yaml" | apply -f -
   apply -f "$LAB/manifests/lab-ca.yaml"
+}
+
+# A public CA as far as ACME goes, and the DNS of the lab's clients (the zone `test`), which it and everybody else asks.
+acme_up() {
+  image_add "$PEBBLE_IMAGE" "$(bin pebble)"
+  image_add "$DNS_IMAGE" "$(bin dns)"
+  once acme acme_install
+  pods_ready acme app=dns
+  pods_ready acme app=pebble
+  kubectl wait clusterissuer lab-acme --for=condition=Ready --timeout=60s >/dev/null ||
+    die "the ClusterIssuer lab-acme does not get Ready" "kubectl describe clusterissuer lab-acme"
+}
+
+acme_install() {
+  local authority
+  namespace acme
+  # cert-manager checks whom it speaks to: Pebble's own certificate is the lab CA's.
+  authority=$(kubectl -n cert-manager get secret lab-root -o jsonpath='{.data.ca\.crt}')
+  sed -e "s|@PEBBLE_IMAGE@|$PEBBLE_IMAGE|" -e "s|@DNS_IMAGE@|$DNS_IMAGE|" -e "s|@DNS_ADDRESS@|$DNS_ADDRESS|" \
+    -e "s|@TSIG_SECRET@|$TSIG_SECRET|" -e "s|@LAB_CA@|$authority|" "$LAB/manifests/acme.yaml" | apply -f -
 }
 
 # What the rate limits of all tenants are counted in. Nothing of it is worth keeping: a window is a second.

@@ -41,6 +41,7 @@ up() {
   stage "Gateway API" gateway_api_up
   if ((!base)); then
     stage cert-manager cert_manager_up
+    stage "ACME, DNS" acme_up
     stage "Envoy Gateway" envoy_gateway_up
   fi
   write_lab_json

@@ -11,6 +11,9 @@ BRIDGE=octroi0
 BRIDGE_ADDRESS=10.200.0.1
 POD_CIDR=10.200.0.0/16
 SERVICE_CIDR=10.201.0.0/16
+# The zone `test`, for the lab's clients; whoever holds the key writes it. It is no secret: nothing outside asks that server.
+DNS_ADDRESS=10.201.0.53
+TSIG_SECRET=b2N0cm9pLWxhYi1kbnMta2V5LW9mLTMyLWJ5dGVzIQ==
 API_SERVICE_ADDRESS=10.201.0.1
 API_SERVER="https://$BRIDGE_ADDRESS:6443"
 NODE=octroi-lab

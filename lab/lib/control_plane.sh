@@ -12,7 +12,7 @@ kubectl() { "$(bin kubectl)" --kubeconfig "$PKI/admin.kubeconfig" "$@"; }
 # kube-proxy ends when its file is touched.
 render() {
   local out="${2:-$STATE/config/$1}" name expressions=()
-  for name in STATE RUN PKI LOG BRIDGE BRIDGE_ADDRESS POD_CIDR NODE PAUSE_IMAGE RUNC; do
+  for name in STATE RUN PKI LOG BRIDGE BRIDGE_ADDRESS DNS_ADDRESS POD_CIDR NODE PAUSE_IMAGE RUNC; do
     expressions+=(-e "s|@$name@|${!name:-}|g")
   done
   mkdir -p "$(dirname "$out")"

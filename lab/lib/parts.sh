@@ -4,7 +4,7 @@
 # Raise it when build.sh makes a part differently from the same sources.
 RECIPE=1
 
-PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy ratelimit cert-manager gateway-api echo)
+PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy ratelimit cert-manager pebble dns gateway-api echo)
 # Built on demand only: tests want them, the cluster does not.
 TEST_PARTS=(route-manifests conformance coreruleset)
 
@@ -20,9 +20,10 @@ part_version() {
     envoy) echo "v$ENVOY_VERSION" ;;
     ratelimit) echo "$RATELIMIT_VERSION" ;;
     cert-manager) echo "$CERT_MANAGER_VERSION" ;;
+    pebble) echo "$PEBBLE_VERSION" ;;
     gateway-api | route-manifests | conformance) echo "$GATEWAY_API_VERSION" ;;
     coreruleset) echo "$CORERULESET_VERSION" ;;
-    echo) echo dev ;;
+    echo | dns) echo dev ;;
     *) die "there is no part called '$1'" "the parts are: ${PARTS[*]} ${TEST_PARTS[*]}" ;;
   esac
 }
@@ -47,6 +48,7 @@ part_module() {
     envoy-gateway) echo github.com/envoyproxy/gateway ;;
     ratelimit) echo github.com/envoyproxy/ratelimit ;;
     cert-manager) echo github.com/cert-manager/cert-manager ;;
+    pebble) echo github.com/letsencrypt/pebble/v2 ;;
     gateway-api | route-manifests) echo sigs.k8s.io/gateway-api ;;
     conformance) echo sigs.k8s.io/gateway-api/conformance ;;
     coreruleset) echo github.com/corazawaf/coraza-coreruleset/v4 ;;
@@ -58,7 +60,7 @@ part_binaries() {
     kubernetes) echo "kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl" ;;
     containerd) echo "containerd ctr containerd-shim-runc-v2" ;;
     runc) echo "runc pause" ;;
-    cert-manager) echo cert-manager-controller ;;
+    cert-manager) echo "cert-manager acmesolver" ;;
     gateway-api | route-manifests | coreruleset) ;;
     conformance) echo "echo-basic conformance.test" ;;
     *) echo "$1" ;;
@@ -98,6 +100,11 @@ part_build_args() {
       PACKAGES=(github.com/envoyproxy/gateway/cmd/envoy-gateway)
       ;;
     ratelimit) PACKAGES=(github.com/envoyproxy/ratelimit/src/service_cmd) ;;
+    cert-manager) PACKAGES=(. ./acmesolver) ;;
+    pebble)
+      x+=" -X main.version=$v"
+      PACKAGES=(github.com/letsencrypt/pebble/v2/cmd/pebble)
+      ;;
     conformance) PACKAGES=(sigs.k8s.io/gateway-api/conformance/echo-basic) ;;
     *) PACKAGES=(.) ;;
   esac
@@ -116,7 +123,7 @@ part_key() {
         sources=("$from"/go.*)
         case $part in
           conformance) sources+=("$from"/*.go) ;;
-          *) [[ ! -e $from/main.go ]] || sources+=("$from/main.go") ;;
+          *) mapfile -t -O "${#sources[@]}" sources < <(find "$from" -name main.go | sort) ;;
         esac
         cat "${sources[@]}"
         echo "$RECIPE $CGO ${ARGS[*]} ${PACKAGES[*]} $ENVOY_GATEWAY_IMAGE"

@@ -1,8 +1,8 @@
-// Command cert-manager-controller runs cert-manager's own controllers for CA and self-signed issuers.
+// Command cert-manager-controller runs cert-manager's own controllers for ACME, CA and self-signed issuers.
 //
 // cert-manager's cmd/ is not importable as a Go module, so this main does what its controller command does, without
-// leader election, the webhook, the cainjector, and the ACME, Vault and Venafi issuers (their cloud SDKs are most of the
-// build time). The webhook's field validation and the CertificateRequest's recorded requester are therefore absent.
+// leader election, the webhook, the cainjector, and the Vault and Venafi issuers. The webhook's field validation and the
+// CertificateRequest's recorded requester are therefore absent.
 package main
 
 import (
@@ -19,7 +19,12 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/cert-manager/cert-manager/pkg/controller"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/acme"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/selfsigned"
@@ -32,6 +37,8 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/trigger"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
+	dnsutil "github.com/cert-manager/cert-manager/pkg/issuer/acme/dns/util"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 )
@@ -53,6 +60,20 @@ func run(ctx context.Context) error {
 		KubernetesAPIQPS:   100,
 		KubernetesAPIBurst: 200,
 		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: "cert-manager"},
+		// As cert-manager's chart has them, but for the image, and for the time between two looks at a DNS record.
+		ACMEOptions: controller.ACMEOptions{
+			HTTP01SolverImage:                 os.Getenv("ACME_SOLVER_IMAGE"),
+			HTTP01SolverResourceRequestCPU:    resource.MustParse("10m"),
+			HTTP01SolverResourceRequestMemory: resource.MustParse("64Mi"),
+			HTTP01SolverResourceLimitsCPU:     resource.MustParse("100m"),
+			HTTP01SolverResourceLimitsMemory:  resource.MustParse("64Mi"),
+			ACMEHTTP01SolverRunAsNonRoot:      true,
+			DNS01CheckAuthoritative:           false,
+			DNS01Nameservers:                  dnsutil.RecursiveNameservers,
+			DNS01CheckRetryPeriod:             time.Second,
+		},
+		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
+		ConfigOptions:    controller.ConfigOptions{EnableGatewayAPI: true},
 		CertificateOptions: controller.CertificateOptions{
 			CopiedAnnotationPrefixes:                 []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"},
 			CertificateRequestMinimumBackoffDuration: time.Hour,
