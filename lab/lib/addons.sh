@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # What runs on the cluster: Gateway API, cert-manager with the lab's CA, an ACME server and the DNS it looks at, Envoy Gateway.
 
-CERT_MANAGER_IMAGE="octroi.test/cert-manager:$CERT_MANAGER_VERSION"
-ACME_SOLVER_IMAGE="octroi.test/acmesolver:$CERT_MANAGER_VERSION"
-PEBBLE_IMAGE="octroi.test/pebble:$PEBBLE_VERSION"
-DNS_IMAGE=octroi.test/dns:dev
+# Named after what they are built from: another build rolls the pods out.
+CERT_MANAGER_IMAGE="octroi.test/cert-manager:$(part_key cert-manager)"
+ACME_SOLVER_IMAGE="octroi.test/acmesolver:$(part_key cert-manager)"
+PEBBLE_IMAGE="octroi.test/pebble:$(part_key pebble)"
+DNS_IMAGE="octroi.test/dns:$(part_key dns)"
 # Debian's, whatever its version is.
 REDIS_IMAGE=octroi.test/redis:debian
 # The server: Debian's redis-server is a link to it, and the program goes by the name that it is called by.
@@ -78,17 +79,29 @@ acme_up() {
   once acme acme_install
   pods_ready acme app=dns
   pods_ready acme app=pebble
+  acme_issuer_install
   kubectl wait clusterissuer lab-acme --for=condition=Ready --timeout=60s >/dev/null ||
     die "the ClusterIssuer lab-acme does not get Ready" "kubectl describe clusterissuer lab-acme"
 }
 
 acme_install() {
-  local authority
   namespace acme
+  sed -e "s|@PEBBLE_IMAGE@|$PEBBLE_IMAGE|" -e "s|@DNS_IMAGE@|$DNS_IMAGE|" -e "s|@DNS_ADDRESS@|$DNS_ADDRESS|" \
+    -e "s|@TSIG_SECRET@|$TSIG_SECRET|" "$LAB/manifests/acme.yaml" | apply -f -
+}
+
+# Pebble keeps accounts in memory, and cert-manager asks for one once: another Pebble needs another issuer.
+acme_issuer_install() {
+  local pod known authority
+  pod=$(kubectl -n acme get pods -l app=pebble -o jsonpath='{.items[0].metadata.uid}')
+  known=$(kubectl get clusterissuer lab-acme -o jsonpath='{.metadata.labels.octroi\.test/pebble}' 2>/dev/null || true)
+  [[ $pod != "$known" ]] || return 0
+  kubectl delete clusterissuer lab-acme --ignore-not-found >/dev/null
+  kubectl -n cert-manager delete secret lab-acme-account --ignore-not-found >/dev/null
   # cert-manager checks whom it speaks to: Pebble's own certificate is the lab CA's.
   authority=$(kubectl -n cert-manager get secret lab-root -o jsonpath='{.data.ca\.crt}')
-  sed -e "s|@PEBBLE_IMAGE@|$PEBBLE_IMAGE|" -e "s|@DNS_IMAGE@|$DNS_IMAGE|" -e "s|@DNS_ADDRESS@|$DNS_ADDRESS|" \
-    -e "s|@TSIG_SECRET@|$TSIG_SECRET|" -e "s|@LAB_CA@|$authority|" "$LAB/manifests/acme.yaml" | apply -f -
+  sed -e "s|@PEBBLE_POD@|$pod|" -e "s|@DNS_ADDRESS@|$DNS_ADDRESS|" -e "s|@LAB_CA@|$authority|" \
+    "$LAB/manifests/acme-issuer.yaml" | apply -f -
 }
 
 # What the rate limits of all tenants are counted in. Nothing of it is worth keeping: a window is a second.

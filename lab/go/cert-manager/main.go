@@ -95,6 +95,8 @@ func run(ctx context.Context) error {
 	}
 	shared.SharedInformerFactory.Start(ctx.Done())
 	shared.KubeSharedInformerFactory.Start(ctx.Done())
+	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+	shared.GWShared.Start(ctx.Done())
 
 	var ready atomic.Bool
 	go func() {
