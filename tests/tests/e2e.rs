@@ -8,6 +8,8 @@
 
 #![cfg(test)]
 
+#[path = "e2e/access_log.rs"]
+mod access_log;
 #[path = "e2e/auth.rs"]
 mod auth;
 #[path = "e2e/blast.rs"]

@@ -153,6 +153,30 @@ mod tests {
         lines
     }
 
+    /// Rules and dashboard of the chart name none but those of the page; see `tests/tests/observability.rs`.
+    #[test]
+    fn the_page_describes_what_is_registered_and_nothing_else() {
+        let page = include_str!("../../../docs/observability.md");
+        let text = Metrics::default().encode();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut registered: Vec<String> = types.map(|(name, kind)| format!("{name}{}", suffix(kind))).collect();
+        registered.sort();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut described: Vec<&str> =
+            rows.filter(|name| name.starts_with("octroi_") && !name.starts_with("octroi_waf_")).collect();
+        described.sort_unstable();
+        assert_eq!(described, registered);
+    }
+
+    /// What a series is called beside the metric's name.
+    fn suffix(kind: &str) -> &'static str {
+        match kind {
+            "counter" => "_total",
+            "histogram" => "_bucket",
+            _ => "",
+        }
+    }
+
     #[test]
     fn a_namespace_is_told_while_it_is_the_tenants_and_no_longer() {
         let metrics = Metrics::default();
