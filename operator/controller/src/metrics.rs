@@ -157,7 +157,13 @@ mod tests {
     #[test]
     fn the_page_describes_what_is_registered_and_nothing_else() {
         let page = include_str!("../../../docs/observability.md");
-        let text = Metrics::default().encode();
+        let metrics = Metrics::default();
+        // What has labels is not encoded before there is one of it.
+        metrics.holds("acme", ["acme".to_owned()].into());
+        metrics.judged("tenants", "acme", Some("Ready"));
+        metrics.reconciled("tenants", "ok", 0.0);
+        metrics.wrote_resource("tenants", "patch", true);
+        let text = metrics.encode();
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let mut registered: Vec<String> = types.map(|(name, kind)| format!("{name}{}", suffix(kind))).collect();
         registered.sort();

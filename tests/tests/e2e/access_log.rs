@@ -1,6 +1,7 @@
 //! The access log says whose each request is, whatever the client says, and holds no secret of it; what proxies count is told by
 //! tenant. Read as the platform's people read it: by `kubectl logs`, and through the API server.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use octroi_tests::probe::Ask;
@@ -9,11 +10,14 @@ use octroi_tests::{Error, Result};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::on_stage;
-use crate::sample;
+use crate::{on_stage, rules, sample};
 
 const PROXIES: &str = "gateway.networking.k8s.io/gateway-name";
 const SECRET: &str = "token=octroi-e2e-secret";
+/// Where there is a rate limit, and something was above it.
+const WITH_LIMITS: [&str; 2] = ["envoy_cluster_ratelimit_over_limit", "envoy_http_local_rate_limit_rate_limited"];
+/// kgateway makes hosts a part of this name.
+const OF_ENVOY_GATEWAY: [&str; 1] = ["envoy_http_ext_proc_failure_mode_allowed"];
 const POLL: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,15 +124,9 @@ async fn counts(stage: &Stage, guest: &Guest<'_>, namespace: &str) -> Result<()>
         let counted = scraped.lines().any(|line| line.starts_with(&format!("{name}{{")) && line.contains(&cluster));
         assert!(counted, "{namespace}: no {name} of {cluster}");
     }
-    for name in [
-        "envoy_cluster_upstream_cx_connect_fail",
-        "envoy_cluster_upstream_cx_none_healthy",
-        "envoy_listener_manager_lds_update_rejected",
-        "envoy_cluster_manager_cds_update_rejected",
-        "envoy_server_total_connections",
-        "envoy_server_memory_allocated",
-    ] {
-        assert!(scraped.contains(&format!("\n{name}")), "{namespace}: no {name}");
+    for name in used("envoy_").iter().filter(|name| !WITH_LIMITS.contains(&name.as_str())) {
+        let is_there = stage.plane == DataPlane::EnvoyGateway || !OF_ENVOY_GATEWAY.contains(&name.as_str());
+        assert!(!is_there || scraped.contains(&format!("\n{name}{{")), "{namespace}: no {name}");
     }
     Ok(())
 }
@@ -141,7 +139,20 @@ async fn knows(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
     let firewall = scrape(stage, "octroi-gateways", "app.kubernetes.io/name=octroi-waf", 8080, "metrics").await?;
     let blocked = format!("octroi_waf_attacks_total{{tenant=\"{}\",action=\"blocked\"}}", guest.name);
     assert!(firewall.contains(&blocked), "the firewall does not count {blocked}");
+    for name in used("octroi_") {
+        let base = name.trim_end_matches("_total").trim_end_matches("_bucket");
+        let is_there = [&operator, &firewall].iter().any(|text| text.contains(&format!("# TYPE {base} ")));
+        assert!(is_there, "neither the operator nor the firewall has {name}");
+    }
     Ok(())
+}
+
+/// The metrics of rules and dashboard that begin so.
+fn used(prefix: &str) -> BTreeSet<String> {
+    let of_panels = rules::panels().into_iter().map(|(_, expression)| expression);
+    let expressions = rules::all().into_iter().map(|rule| rule.expression).chain(of_panels);
+    let names = expressions.flat_map(|expression| rules::names(&expression));
+    names.filter(|name| name.starts_with(prefix)).collect()
 }
 
 /// What all pods of this label say, one after the other.

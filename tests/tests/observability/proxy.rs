@@ -31,8 +31,8 @@ impl Proxy {
         let mut free = free_addresses(chains.len() + 3);
         let (admin, backend, nobody) = (free.remove(0), free.remove(0), free.remove(0));
         let mut listeners: Vec<Value> =
-            chains.iter().zip(&free).map(|(chain, at)| listener(chain, *at, http(chain, format))).collect();
-        listeners.push(listener("backend", backend, answers()));
+            chains.iter().zip(&free).map(|(chain, at)| listener(chain, *at, &http(chain, format))).collect();
+        listeners.push(listener("backend", backend, &answers()));
         let clusters = [cluster("httproute/acme/shop.v1/rule/0", backend), cluster("nobody", nobody)];
         write(&folder, "listeners.json", &resources("listener.v3.Listener", listeners));
         write(&folder, "clusters.json", &resources("cluster.v3.Cluster", clusters.to_vec()));
@@ -147,7 +147,7 @@ fn socket(at: SocketAddr) -> Value {
     json!({"socket_address": {"address": at.ip(), "port_value": at.port()}})
 }
 
-fn listener(chain: &str, at: SocketAddr, http: Value) -> Value {
+fn listener(chain: &str, at: SocketAddr, http: &Value) -> Value {
     json!({
         "name": chain,
         "address": socket(at),
