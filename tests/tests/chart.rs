@@ -107,10 +107,13 @@ fn a_template_needs_no_cluster_and_each_switch_adds_its_own_kind() {
     .map(String::from);
     assert_eq!(&titles("") - &titles(off), BTreeSet::from(gone));
     let more = [
+        "ConfigMap/octroi-dashboard",
         "GatewayClass/octroi-envoy-gateway",
         "GatewayClass/octroi-kgateway",
         "GatewayParameters/octroi-kgateway",
         "HorizontalPodAutoscaler/octroi-waf",
+        "PodMonitor/octroi-proxies",
+        "PrometheusRule/octroi",
         "ServiceMonitor/octroi",
         "ServiceMonitor/octroi-waf",
     ];
@@ -141,6 +144,11 @@ fn a_wrong_value_is_refused_by_name() {
         (digest, "at '/image/digest'"),
         ("serviceMonitor.enabled=yes", "at '/serviceMonitor/enabled': got string, want boolean"),
         ("serviceMonitor.interval=30", "at '/serviceMonitor/interval'"),
+        ("monitoring.rule.enabled=true", "at '/monitoring': additional properties 'rule' not allowed"),
+        ("monitoring.rules.enabled=yes", "at '/monitoring/rules/enabled': got string, want boolean"),
+        ("monitoring.rules.runbookBase=docs", "at '/monitoring/rules/runbookBase'"),
+        ("monitoring.podMonitor.interval=30", "at '/monitoring/podMonitor/interval'"),
+        ("monitoring.dashboard.label.a=b", "at '/monitoring/dashboard': additional properties 'label' not allowed"),
         ("podDisruptionBudget.maxUnavailable=0", "at '/podDisruptionBudget/maxUnavailable'"),
         ("gatewayClasses.envoyGateway.name=Octroi", "at '/gatewayClasses/envoyGateway/name'"),
         ("gatewayClasses.envoyGateway.controllerName=envoy", "at '/gatewayClasses/envoyGateway/controllerName'"),
@@ -163,6 +171,33 @@ fn the_image_is_a_tag_or_a_digest() {
     assert_eq!(image(""), "localhost/octroi:0.1.0");
     assert_eq!(image("image.repository=reg.example:5000/octroi,image.tag=1.2"), "reg.example:5000/octroi:1.2");
     assert_eq!(image(&format!("image.tag=1.2,image.digest={digest}")), format!("localhost/octroi@{digest}"));
+}
+
+#[test]
+fn the_chart_brings_rules_and_dashboard_as_their_files_have_them() {
+    let read = |name: &str| std::fs::read_to_string(helm::chart().join(name)).unwrap();
+    let objects = render(&format!("{ALL_ON},monitoring.rules.runbookBase=https://git.example/octroi/"));
+    let rules = &find(&objects, "PrometheusRule/octroi")["spec"];
+    let file = manifest::parse(&read("rules/octroi.yaml")).unwrap().remove(0).object;
+    let of_file = file.to_string().replace("docs/operations.md#", "https://git.example/octroi/docs/operations.md#");
+    assert_eq!(rules.to_string(), of_file);
+    let dashboard = find(&objects, "ConfigMap/octroi-dashboard");
+    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
+    let shown: Value = serde_json::from_str(dashboard["data"]["octroi.json"].as_str().unwrap()).unwrap();
+    assert_eq!(shown, serde_json::from_str::<Value>(&read("dashboards/octroi.json")).unwrap());
+}
+
+/// A tenant's pod may have any label, and says what it likes.
+#[test]
+fn only_proxies_where_the_platform_alone_writes_are_scraped() {
+    let objects = render(ALL_ON);
+    let endpoints = &find(&objects, "PodMonitor/octroi-proxies")["spec"]["podMetricsEndpoints"];
+    let endpoints = endpoints.as_array().unwrap();
+    assert_eq!(endpoints.len(), 2);
+    for endpoint in endpoints {
+        let kept = json!({"sourceLabels": ["__meta_kubernetes_namespace"], "regex": "octroi-gateways|gw-.+", "action": "keep"});
+        assert_eq!(endpoint["relabelings"], json!([kept]));
+    }
 }
 
 #[test]

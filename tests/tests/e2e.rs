@@ -8,6 +8,8 @@
 
 #![cfg(test)]
 
+#[path = "e2e/access_log.rs"]
+mod access_log;
 #[path = "e2e/auth.rs"]
 mod auth;
 #[path = "e2e/blast.rs"]
@@ -24,6 +26,9 @@ mod domain;
 mod hardened;
 #[path = "e2e/held.rs"]
 mod held;
+#[path = "docs/markdown.rs"]
+#[allow(dead_code, reason = "the tests of the documentation use the rest")]
+mod markdown;
 #[path = "e2e/moving.rs"]
 mod moving;
 #[path = "e2e/ports.rs"]
@@ -32,6 +37,9 @@ mod ports;
 mod rate_limits;
 #[path = "e2e/reach.rs"]
 mod reach;
+#[path = "observability/rules.rs"]
+#[allow(dead_code, reason = "the tests of observability use the rest")]
+mod rules;
 #[path = "e2e/sample.rs"]
 mod sample;
 #[path = "e2e/timeline.rs"]

@@ -1,6 +1,7 @@
-//! Metrics for Prometheus: by kind and reason, never by the name of an object.
+//! Metrics for Prometheus: by kind and reason. The names of objects are in one of them alone, which says whose each namespace is, so
+//! that what proxies count by namespace can be told by tenant.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use octroi_plan::ChildKind;
@@ -30,8 +31,18 @@ struct ReasonLabels {
     reason: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HoldingLabels {
+    tenant: String,
+    /// Not `namespace`: Prometheus puts that of the scraped pod there.
+    tenant_namespace: String,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
+    /// The namespaces last told for each tenant, so that those that it gave up can be taken away.
+    held: Mutex<HashMap<String, BTreeSet<String>>>,
+    holdings: Family<HoldingLabels, Gauge>,
     /// The reason last counted for each object, so that it can be taken off the count.
     judged: Mutex<HashMap<(&'static str, String), String>>,
     reasons: Family<ReasonLabels, Gauge>,
@@ -56,12 +67,15 @@ impl Default for Metrics {
             "Tenants and TenantClasses by the reason of their Ready condition",
             reasons.clone(),
         );
+        let holdings = Family::default();
+        registry.register("tenant_namespaces", "1 for each namespace of each tenant", holdings.clone());
         let seconds = Histogram::new(BUCKETS);
         registry.register("leader", "1 while this replica leads", leader.clone());
         registry.register("writes", "Writes to the API server, Events and the lease apart", writes.clone());
         registry.register("reconciles", "Reconciles by result", reconciles.clone());
         registry.register_with_unit("reconcile_duration", "How long a reconcile took", Unit::Seconds, seconds.clone());
-        Self { judged: Mutex::default(), reasons, registry, leader, writes, reconciles, seconds }
+        let (held, judged) = (Mutex::default(), Mutex::default());
+        Self { held, holdings, judged, reasons, registry, leader, writes, reconciles, seconds }
     }
 }
 
@@ -96,6 +110,22 @@ impl Metrics {
         }
     }
 
+    /// The namespaces of a tenant; none when it is gone.
+    pub fn holds(&self, tenant: &str, namespaces: BTreeSet<String>) {
+        let labels = |namespace: &String| HoldingLabels { tenant: tenant.into(), tenant_namespace: namespace.clone() };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = held.remove(tenant).unwrap_or_default();
+        for given_up in before.difference(&namespaces) {
+            self.holdings.remove(&labels(given_up));
+        }
+        for namespace in &namespaces {
+            self.holdings.get_or_create(&labels(namespace)).set(1);
+        }
+        if !namespaces.is_empty() {
+            held.insert(tenant.to_owned(), namespaces);
+        }
+    }
+
     /// A reconcile of a Tenant or TenantClass.
     pub fn reconciled(&self, resource: &'static str, result: &'static str, seconds: f64) {
         self.reconciles.get_or_create(&ReconcileLabels { resource, result }).inc();
@@ -108,5 +138,63 @@ impl Metrics {
         // Writing into a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metrics;
+
+    fn told(metrics: &Metrics) -> Vec<String> {
+        let text = metrics.encode();
+        let mut lines: Vec<_> =
+            text.lines().filter(|line| line.starts_with("octroi_tenant_namespaces{")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+
+    /// Rules and dashboard of the chart name none but those of the page; see `tests/tests/observability.rs`.
+    #[test]
+    fn the_page_describes_what_is_registered_and_nothing_else() {
+        let page = include_str!("../../../docs/observability.md");
+        let metrics = Metrics::default();
+        // What has labels is not encoded before there is one of it.
+        metrics.holds("acme", ["acme".to_owned()].into());
+        metrics.judged("tenants", "acme", Some("Ready"));
+        metrics.reconciled("tenants", "ok", 0.0);
+        metrics.wrote_resource("tenants", "patch", true);
+        let text = metrics.encode();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut registered: Vec<String> = types.map(|(name, kind)| format!("{name}{}", suffix(kind))).collect();
+        registered.sort();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut described: Vec<&str> =
+            rows.filter(|name| name.starts_with("octroi_") && !name.starts_with("octroi_waf_")).collect();
+        described.sort_unstable();
+        assert_eq!(described, registered);
+    }
+
+    /// What a series is called beside the metric's name.
+    fn suffix(kind: &str) -> &'static str {
+        match kind {
+            "counter" => "_total",
+            "histogram" => "_bucket",
+            _ => "",
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_told_while_it_is_the_tenants_and_no_longer() {
+        let metrics = Metrics::default();
+        let hold = |names: &[&str]| metrics.holds("acme", names.iter().map(|&name| name.to_owned()).collect());
+        hold(&["acme", "gw-acme"]);
+        metrics.holds("globex", ["globex".to_owned()].into());
+        hold(&["acme-prod", "gw-acme"]);
+        let line = |tenant, namespace| {
+            format!("octroi_tenant_namespaces{{tenant=\"{tenant}\",tenant_namespace=\"{namespace}\"}} 1")
+        };
+        assert_eq!(told(&metrics), [line("acme", "acme-prod"), line("acme", "gw-acme"), line("globex", "globex")]);
+        hold(&[]);
+        assert_eq!(told(&metrics), [line("globex", "globex")]);
     }
 }

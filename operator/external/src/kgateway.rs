@@ -340,6 +340,26 @@ pub struct HttpSettings {
     pub stream_idle_timeout: String,
     /// HTTP/2.
     pub http2_protocol_options: Http2,
+    /// Each is a log of its own, with a line for each request.
+    pub access_log: Vec<AccessLog>,
+}
+
+/// A line for each request.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessLog {
+    /// Where it goes.
+    pub file_sink: FileSink,
+}
+
+/// A file of the proxy's container.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct FileSink {
+    /// Absolute.
+    pub path: &'static str,
+    /// What is in a line: by name, in Envoy's command operators.
+    pub json_format: BTreeMap<&'static str, &'static str>,
 }
 
 /// What happens to `x-forwarded-client-cert`.

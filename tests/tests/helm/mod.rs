@@ -16,7 +16,8 @@ use serde_json::Value;
 pub const NAMESPACE: &str = "octroi-system";
 /// Every switch of the chart on.
 pub const ALL_ON: &str = "gatewayClasses.envoyGateway.create=true,gatewayClasses.kgateway.create=true,\
-    serviceMonitor.enabled=true,waf.replicas.max=4,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,\
+    serviceMonitor.enabled=true,monitoring.podMonitor.enabled=true,monitoring.rules.enabled=true,\
+    monitoring.dashboard.enabled=true,waf.replicas.max=4,podDisruptionBudget.enabled=true,networkPolicy.enabled=true,\
     admission.breakGlassGroup=platform-emergency";
 
 const LIMIT: Duration = Duration::from_secs(20);

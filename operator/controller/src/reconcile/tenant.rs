@@ -1,5 +1,6 @@
 //! One Tenant: finalizer, children, status, Event.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use kube::api::Api;
 use kube::runtime::controller::Action;
 use octroi_api::Tenant;
 use octroi_api::conditions::{ConditionType, reason_of};
+use octroi_plan::ChildKind;
+use octroi_plan::child::Owner;
 use octroi_plan::resolve::class::name_of;
 use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::namespaces::candidates;
@@ -67,6 +70,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
         cleared?;
         context.metrics.judged(RESOURCE, &tenant.name_any(), None);
+        context.metrics.holds(&name, BTreeSet::new());
         context.route_events.forget(&name);
         return Ok(Action::await_change());
     }
@@ -143,6 +147,13 @@ fn is_blocked(plan: &TenantPlan) -> bool {
     }
 }
 
+/// Those that say that they are the tenant's, whatever becomes of its present spec: they are served by what stands.
+fn namespaces_of(tenant: &Tenant, world: &World) -> BTreeSet<String> {
+    let owner = Owner::Tenant(tenant.name_any());
+    let namespaces = world.owned_by(&owner).filter(|key| key.kind == ChildKind::Namespace);
+    namespaces.map(|key| key.name.clone()).collect()
+}
+
 async fn write_status(
     api: &Api<Tenant>,
     tenant: &Tenant,
@@ -152,6 +163,7 @@ async fn write_status(
 ) -> Result<(), ReconcileError> {
     let (wanted, judged) = {
         let world = context.state.world();
+        context.metrics.holds(&tenant.name_any(), namespaces_of(tenant, &world));
         let status = status::tenant::of(tenant, plan, &world, failures, Timestamp::now());
         (status, judge::of_plan(tenant, plan, &world))
     };

@@ -4,6 +4,7 @@
 mod extension;
 mod rate_limit;
 mod security;
+mod telemetry;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use self::extension::*;
 pub use self::rate_limit::*;
 pub use self::security::*;
+pub use self::telemetry::*;
 pub use self::traffic::*;
 use crate::{HeaderSet, Spec};
 
@@ -28,6 +30,8 @@ pub struct EnvoyProxySpec {
     pub provider: Provider,
     /// HTTP filters that are not in their default order.
     pub filter_order: Vec<FilterPosition>,
+    /// What it says of what it does.
+    pub telemetry: Telemetry,
 }
 
 /// A kind of HTTP filters that comes before another.

@@ -1,6 +1,7 @@
 //! From what holds to the objects that must exist: a table of contents. It cannot fail; see [`crate::resolve`] for what
 //! can.
 
+pub mod access_log;
 pub mod certificates;
 pub mod claims;
 pub mod client_certificates;

@@ -12,11 +12,15 @@ use octroi_api::{Replicas, ResourceList, Resources, ServiceType};
 use octroi_external::{Object, envoy_gateway as eg, kgateway as kgw};
 
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::access_log;
 use crate::kind::ChildKind;
 use crate::resolve::class::{DataPlane, ResolvedClass, ResolvedProxy};
 
 /// CPU use at which an autoscaler adds a proxy: room for a burst while one starts.
 const TARGET_CPU_PERCENT: i32 = 70;
+/// What Envoy counts for the backends of a route goes by its kind and namespace. With Envoy Gateway's default each rule of each
+/// route is a label of its own, as many as a tenant likes, and a dot in a route's name becomes a part of the metric's name.
+const CLUSTER_STAT_NAME: &str = "%ROUTE_KIND%/%ROUTE_NAMESPACE%";
 /// How long an Envoy may take to start: as long as Envoy Gateway 1.9 gives it.
 const STARTUP_SECONDS: i32 = 300;
 /// Where the shutdown manager writes.
@@ -60,6 +64,7 @@ fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec 
         filter_order: ["envoy.filters.http.ratelimit", "envoy.filters.http.rbac"]
             .map(|name| eg::FilterPosition { name, before: "envoy.filters.http.ext_proc" })
             .to_vec(),
+        telemetry: telemetry(),
         provider: eg::Provider {
             provider_type: "Kubernetes",
             kubernetes: eg::KubernetesProvider {
@@ -86,6 +91,15 @@ fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec 
                 },
             },
         },
+    }
+}
+
+fn telemetry() -> eg::Telemetry {
+    let format = eg::AccessLogFormat { r#type: "JSON", json: access_log::fields() };
+    let stdout = eg::AccessLogSink { r#type: "File", file: eg::AccessLogFile { path: access_log::PATH } };
+    eg::Telemetry {
+        access_log: eg::AccessLog { settings: vec![eg::AccessLogSetting { format, sinks: vec![stdout] }] },
+        metrics: eg::ProxyMetrics { cluster_stat_name: CLUSTER_STAT_NAME },
     }
 }
 

@@ -34,6 +34,10 @@ struct ReloadLabels {
 
 const ACTIONS: [&str; 2] = ["blocked", "detected"];
 
+/// What alerts wait for is there from the start: of a counter that begins with 1, Prometheus sees no increase.
+const NO_VERDICT: [&str; 4] = ["failed", "misconfigured", "overloaded", "unattributed"];
+const RELOADS: [(&str, &str); 4] = [("profiles", "ok"), ("profiles", "refused"), ("rules", "ok"), ("rules", "refused")];
+
 /// From a GET on an idle core to a body of megabytes on a busy one.
 const BUCKETS: [f64; 10] = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
 
@@ -53,7 +57,14 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("octroi_waf");
-        let (requests, attacks, reloads) = (Family::default(), Family::default(), Family::default());
+        let (requests, attacks, reloads) =
+            (Family::<ResultLabels, Counter>::default(), Family::default(), Family::<ReloadLabels, Counter>::default());
+        for result in NO_VERDICT {
+            drop(requests.get_or_create(&ResultLabels { result }));
+        }
+        for (what, result) in RELOADS {
+            drop(reloads.get_or_create(&ReloadLabels { what, result }));
+        }
         let (known, lost, seconds) = (Gauge::default(), Counter::default(), Histogram::new(BUCKETS));
         registry.register("requests", "Requests by what became of them", Clone::clone(&requests));
         registry.register("attacks", "Attacks by tenant, blocked or only detected", Clone::clone(&attacks));
@@ -132,5 +143,52 @@ impl Metrics {
         // Writing into a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Action, Metrics};
+    use crate::profiles::Profiles;
+
+    #[test]
+    fn what_alerts_wait_for_is_there_from_the_start() {
+        let text = Metrics::default().encode();
+        for line in [
+            r#"octroi_waf_requests_total{result="overloaded"} 0"#,
+            r#"octroi_waf_reloads_total{what="profiles",result="refused"} 0"#,
+            r#"octroi_waf_reloads_total{what="rules",result="refused"} 0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+        }
+    }
+
+    /// Rules and dashboard of the chart name none but those of the page; see `tests/tests/observability.rs`.
+    #[test]
+    fn the_page_describes_what_is_registered_and_nothing_else() {
+        let page = include_str!("../../../../docs/observability.md");
+        let metrics = Metrics::default();
+        // What has labels is not encoded before there is one of it.
+        metrics.serve(&Profiles::parse("tenants: {a: {namespaces: [a]}}").unwrap());
+        metrics.judged("a", Action::Blocked, Duration::ZERO);
+        let text = metrics.encode();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut registered: Vec<String> = types.map(|(name, kind)| format!("{name}{}", suffix(kind))).collect();
+        registered.sort();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut described: Vec<&str> = rows.filter(|name| name.starts_with("octroi_waf_")).collect();
+        described.sort_unstable();
+        assert_eq!(described, registered);
+    }
+
+    /// What a series is called beside the metric's name.
+    fn suffix(kind: &str) -> &'static str {
+        match kind {
+            "counter" => "_total",
+            "histogram" => "_bucket",
+            _ => "",
+        }
     }
 }

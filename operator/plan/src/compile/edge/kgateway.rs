@@ -5,7 +5,7 @@ use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
 use super::{auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::waf;
+use crate::compile::{access_log, waf};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
@@ -97,6 +97,9 @@ pub(super) fn of_gateway(
             initial_stream_window_size: stream_window,
             initial_connection_window_size: connection_window,
         },
+        access_log: vec![kgw::AccessLog {
+            file_sink: kgw::FileSink { path: access_log::PATH, json_format: access_log::fields() },
+        }],
     };
     let default = kgw::Listeners {
         transport_socket_connect_timeout: seconds(http.handshake),
