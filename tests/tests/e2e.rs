@@ -24,6 +24,8 @@ mod domain;
 mod hardened;
 #[path = "e2e/held.rs"]
 mod held;
+#[path = "e2e/layer4.rs"]
+mod layer4;
 #[path = "e2e/moving.rs"]
 mod moving;
 #[path = "e2e/ports.rs"]

@@ -21,6 +21,11 @@ pub enum Facts {
         /// Who owns it.
         tenant: String,
     },
+    /// A PortClaim.
+    PortClaim {
+        /// Who has the port.
+        tenant: String,
+    },
     /// A ResourceQuota.
     Quota {
         /// The first limit that Kubernetes has not taken note of yet.
@@ -85,6 +90,7 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             adopted: object["metadata"]["annotations"].get(labels::ADOPTED).is_some_and(|v| v == "true"),
         },
         K::DomainClaim => Facts::Claim { host: text(object, "/spec/host"), tenant: text(object, "/spec/tenant") },
+        K::PortClaim => Facts::PortClaim { tenant: text(object, "/spec/tenant") },
         K::ResourceQuota => Facts::Quota { pending: pending_limit(object) },
         K::Gateway => Facts::Gateway {
             programmed: progress(object, "/status/conditions", "Programmed"),

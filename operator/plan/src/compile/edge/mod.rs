@@ -116,11 +116,19 @@ pub fn listener_tls_options(data_plane: DataPlane, tls: &ResolvedTls) -> Option<
 }
 
 fn entry_of(tenant: &ResolvedTenant) -> Vec<TargetRef> {
-    vec![TargetRef { group: super::GATEWAY_API.into(), kind: "ListenerSet".into(), name: tenant.name.to_string() }]
+    vec![entry(tenant)]
+}
+
+fn entry(tenant: &ResolvedTenant) -> TargetRef {
+    target("ListenerSet", tenant.name.as_str())
 }
 
 fn gateway_of(gateway: &GatewayRef) -> Vec<TargetRef> {
-    vec![TargetRef { group: super::GATEWAY_API.into(), kind: "Gateway".into(), name: gateway.name.clone() }]
+    vec![target("Gateway", &gateway.name)]
+}
+
+fn target(kind: &str, name: &str) -> TargetRef {
+    TargetRef { group: super::GATEWAY_API.into(), kind: kind.into(), name: name.into(), section_name: None }
 }
 
 /// What of a request's headers never gets further; beside those by which Envoy is spoken to.
