@@ -102,7 +102,7 @@ pub struct TenantPort {
     pub protocol: PortProtocol,
     /// The number, among those that the class offers.
     #[schemars(range(min = 1, max = 65_535))]
-    #[x_kube(validation = ("!(self in [80, 443, 8082, 8234, 9091]) && (self < 10001 || self > 11023) && (self < 19000 || self > 19003)", "layer4[].port is one that the proxies use themselves (80, 443, 8082, 8234, 9091, 10001 to 11023, 19000 to 19003): choose another one that the class offers"))]
+    #[x_kube(validation = ("[80, 443, 8082, 8234, 9091].all(p, p != self) && (self < 10001 || self > 11023) && (self < 19000 || self > 19003)", "layer4[].port is one that the proxies use themselves (80, 443, 8082, 8234, 9091, 10001 to 11023, 19000 to 19003): choose another one that the class offers"))]
     pub port: i32,
     /// Of TLS: the server names that are taken here, of the tenant's own hosts or one label below an own wildcard; a client that
     /// asks for another one, or for none, gets no connection. Default: none, and with TLS there must be one.

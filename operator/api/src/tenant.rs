@@ -91,8 +91,8 @@ pub struct TenantSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 
-    /// Ports beside 443, of those that the class offers. On a shared Gateway a port has one tenant: the first that asks. Default:
-    /// none.
+    /// Ports beside 443, of those that the class offers. On a shared Gateway a port has one tenant: the first that asks.
+    /// Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
