@@ -101,9 +101,11 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
-        K::BackendTrafficPolicy | K::ClientTrafficPolicy | K::EnvoyExtensionPolicy | K::TrafficPolicy => {
-            Facts::Policy { refused: refused_policy(object) }
-        }
+        K::BackendTrafficPolicy
+        | K::ClientTrafficPolicy
+        | K::EnvoyExtensionPolicy
+        | K::SecurityPolicy
+        | K::TrafficPolicy => Facts::Policy { refused: refused_policy(object) },
         K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }

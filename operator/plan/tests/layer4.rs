@@ -348,6 +348,12 @@ fn envoy_gateway_compares_addresses_on_the_port_and_never_by_rules_for_requests(
     let postgres = json!({"targetRefs": on(&["postgres"]), "authorization": rules(json!(["203.0.113.0/24"]))});
     assert_eq!(policies(&cluster), [("acme-postgres".to_owned(), postgres.clone())]);
 
+    let mut refused = cluster;
+    refused.refuse_policy(&ChildKey::new(ChildKind::SecurityPolicy, "gw-acme", "acme-postgres"), "no such listener");
+    let found = of_port(&mut refused, "acme", "postgres");
+    assert_eq!((found.ready, found.reason.as_deref()), (false, Some("NotProgrammed")));
+    assert!(found.message.unwrap().contains("everybody may connect: Invalid: no such listener; see kubectl describe"));
+
     // What is asked of requests would else be asked of connections, and of paths that they do not have.
     let mut wanted = asking("acme", &some);
     wanted.spec.auth =

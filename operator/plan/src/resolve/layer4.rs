@@ -122,30 +122,30 @@ pub fn of_tenant(
     world: &World,
 ) -> Vec<ResolvedPort> {
     let standing = Standing { name, class, placement, world };
-    let resolve = |(index, said): (usize, &TenantPort), earlier: &[TenantPort]| {
-        let mut port = ResolvedPort {
-            name: said.name.clone(),
-            protocol: said.protocol,
-            port: u16::try_from(said.port).unwrap_or_default(),
-            hosts: said.hosts.iter().filter_map(|host| Hostname::parse(host).ok()).collect(),
-            sources: said.allowed_sources.clone(),
-            claims: Vec::new(),
-            obstacle: None,
-        };
-        let is_again = earlier[..index]
-            .iter()
-            .any(|other| other.port == said.port && other.protocol.transport() == said.protocol.transport());
-        port.obstacle = wrong(said, &port, is_again)
-            .or_else(|| not_offered(&port, class))
-            .or_else(|| not_supported(&port, class))
-            .or_else(|| not_owned(&port, hosts));
-        if port.obstacle.is_none() {
-            port.claims = claims(&port, &standing);
-            port.obstacle = not_claimed(&port, &standing);
-        }
-        port
+    said.iter().enumerate().map(|(index, item)| resolve(item, &said[..index], hosts, &standing)).collect()
+}
+
+fn resolve(said: &TenantPort, earlier: &[TenantPort], hosts: &[ResolvedHost], standing: &Standing<'_>) -> ResolvedPort {
+    let mut port = ResolvedPort {
+        name: said.name.clone(),
+        protocol: said.protocol,
+        port: u16::try_from(said.port).unwrap_or_default(),
+        hosts: said.hosts.iter().filter_map(|host| Hostname::parse(host).ok()).collect(),
+        sources: said.allowed_sources.clone(),
+        claims: Vec::new(),
+        obstacle: None,
     };
-    said.iter().enumerate().map(|item| resolve(item, said)).collect()
+    let is_same =
+        |other: &TenantPort| (other.port, other.protocol.transport()) == (said.port, said.protocol.transport());
+    port.obstacle = wrong(said, &port, earlier.iter().any(is_same))
+        .or_else(|| not_offered(&port, standing.class))
+        .or_else(|| not_supported(&port, standing.class))
+        .or_else(|| not_owned(&port, hosts));
+    if port.obstacle.is_none() {
+        port.claims = claims(&port, standing);
+        port.obstacle = not_claimed(&port, standing);
+    }
+    port
 }
 
 /// What the API server refuses as well, but for hosts of one port that overlap: a route of one of them would be two there, and

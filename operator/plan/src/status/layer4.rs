@@ -4,7 +4,7 @@ use octroi_api::PortStatus;
 use octroi_api::conditions::Reason;
 
 use super::bounded;
-use crate::compile::entry;
+use crate::compile::{edge, entry};
 use crate::facts::Facts;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::hosts::ClaimState;
@@ -46,5 +46,16 @@ fn listener_obstacle(port: &ResolvedPort, tenant: &ResolvedTenant, world: &World
     if let Some((_, why)) = failing.iter().find(|(name, _)| listeners.iter().any(|(own, _)| own == name)) {
         return Some((Reason::NotProgrammed, format!("the data plane says {why}")));
     }
+    if let Some(why) = policy_obstacle(port, tenant, world) {
+        return Some((Reason::NotProgrammed, why));
+    }
     (!programmed.is_done()).then(|| (Reason::Progressing, "waiting for the data plane".into()))
+}
+
+/// Envoy Gateway 1.9.1 lets everybody connect while it refuses the policy, and calls the listener programmed.
+fn policy_obstacle(port: &ResolvedPort, tenant: &ResolvedTenant, world: &World) -> Option<String> {
+    let key = edge::policy_of_port(tenant, port);
+    let Facts::Policy { refused: Some(why) } = &world.get(&key)?.facts else { return None };
+    let next = format!("see kubectl describe securitypolicy -n {} {}", key.namespace, key.name);
+    Some(format!("the data plane refuses {key}, and everybody may connect: {why}; {next}"))
 }

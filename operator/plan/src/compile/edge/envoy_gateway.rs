@@ -61,8 +61,7 @@ fn of_port(port: &ResolvedPort, tenant: &ResolvedTenant, metadata: &Metadata) ->
     if port.protocol == PortProtocol::Udp || is_open_to_all {
         return None;
     }
-    let name = format!("{}-{}", tenant.name, port.name);
-    let key = ChildKey::new(ChildKind::SecurityPolicy, &tenant.name.gateway_namespace(), &name);
+    let key = super::policy_of_port(tenant, port);
     let sections = port.listeners().into_iter().map(|(name, _)| Some(name));
     let on = |section_name| TargetRef { section_name, ..entry(tenant) };
     let spec = auth::envoy_gateway::of_port(&port.sources, sections.map(on).collect());

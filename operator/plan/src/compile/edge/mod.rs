@@ -17,6 +17,7 @@ use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
+use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::tls::ResolvedTls;
 use crate::world::GatewayRef;
 
@@ -72,6 +73,12 @@ pub fn policies_of_entry(tenant: &ResolvedTenant) -> Vec<ChildKey> {
     };
     let key = |kind: &ChildKind| ChildKey::new(*kind, &tenant.name.gateway_namespace(), tenant.name.as_str());
     kinds.iter().map(key).collect()
+}
+
+/// The policy of a port, where it has one: while the data plane refuses it, everybody may connect.
+pub fn policy_of_port(tenant: &ResolvedTenant, port: &ResolvedPort) -> ChildKey {
+    let name = format!("{}-{}", tenant.name, port.name);
+    ChildKey::new(ChildKind::SecurityPolicy, &tenant.name.gateway_namespace(), &name)
 }
 
 /// Whether a backend learns of a client's certificate.
