@@ -26,6 +26,8 @@ mod domain;
 mod hardened;
 #[path = "e2e/held.rs"]
 mod held;
+#[path = "e2e/layer4.rs"]
+mod layer4;
 #[path = "docs/markdown.rs"]
 #[allow(dead_code, reason = "the tests of the documentation use the rest")]
 mod markdown;

@@ -30,6 +30,8 @@ mod limits;
 mod members;
 #[path = "operator/optional_apis.rs"]
 mod optional_apis;
+#[path = "operator/ports.rs"]
+mod ports;
 #[path = "operator/routes.rs"]
 mod routes;
 #[path = "operator/sharding.rs"]

@@ -1,16 +1,23 @@
 // Command echo is the lab's backend: it answers every request with what it saw, as JSON.
 //
 // VERSION and POD_NAME come from the environment. /healthz answers 200, /status/<code> answers that code, and
-// /sleep?ms=<n> waits (at most a minute) before it answers.
+// /sleep?ms=<n> waits (at most a minute) before it answers. The same by TLS on 8443, where TLS_DIR holds tls.crt and tls.key.
+//
+// On 9000 it greets each TCP connection with its version and a line break, and then sends back what it gets; each UDP
+// datagram it sends back with its version and a blank before it.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,7 +71,45 @@ func podName() string {
 	return name
 }
 
+func version() string { return os.Getenv("VERSION") }
+
+func echoTCP(listener net.Listener) {
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go func() {
+			defer connection.Close()
+			if _, err := fmt.Fprintln(connection, version()); err == nil {
+				_, _ = io.Copy(connection, connection)
+			}
+		}()
+	}
+}
+
+func echoUDP(connection net.PacketConn) {
+	datagram := make([]byte, 2048)
+	for {
+		n, from, err := connection.ReadFrom(datagram)
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, _ = connection.WriteTo(append([]byte(version()+" "), datagram[:n]...), from)
+	}
+}
+
 func main() {
+	listener, err := net.Listen("tcp", ":9000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go echoTCP(listener)
+	datagrams, err := net.ListenPacket("udp", ":9000")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go echoUDP(datagrams)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/", echo)
@@ -77,6 +122,12 @@ func main() {
 		defer cancel()
 		_ = server.Shutdown(drain)
 	}()
+	if dir := os.Getenv("TLS_DIR"); dir != "" {
+		secure := &http.Server{Addr: ":8443", Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+		go func() {
+			log.Fatal(secure.ListenAndServeTLS(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
+		}()
+	}
 	if err := server.ListenAndServe(); err != http.ErrServerClosed {
 		log.Fatal(err)
 	}

@@ -8,7 +8,9 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{ClassHttp, ClassRateLimit, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas};
+use crate::{
+    ClassHttp, ClassLayer4, ClassRateLimit, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas,
+};
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -53,6 +55,9 @@ pub struct TenantClassSpec {
     /// How many requests it takes for each tenant. Default: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<ClassRateLimit>,
+    /// Ports beside 443 that its tenants may have. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer4: Option<ClassLayer4>,
     /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]

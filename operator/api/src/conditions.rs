@@ -52,6 +52,12 @@ pub enum Reason {
     ClassNotAccepted,
     /// A host belongs to somebody else.
     HostTaken,
+    /// What a port takes is a host that is not this tenant's.
+    HostNotOwned,
+    /// A port belongs to somebody else.
+    PortTaken,
+    /// The class does not offer a port, or not for this.
+    PortNotOffered,
     /// A namespace exists and is not this tenant's.
     NamespaceTaken,
     /// What is in a namespace that is to be adopted breaks the rules for tenants.
@@ -76,7 +82,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -84,6 +90,9 @@ impl Reason {
         Self::ClassNotFound,
         Self::ClassNotAccepted,
         Self::HostTaken,
+        Self::HostNotOwned,
+        Self::PortTaken,
+        Self::PortNotOffered,
         Self::NamespaceTaken,
         Self::AdoptionRefused,
         Self::Unsupported,
@@ -106,6 +115,9 @@ impl Reason {
             Self::ClassNotFound => "ClassNotFound",
             Self::ClassNotAccepted => "ClassNotAccepted",
             Self::HostTaken => "HostTaken",
+            Self::HostNotOwned => "HostNotOwned",
+            Self::PortTaken => "PortTaken",
+            Self::PortNotOffered => "PortNotOffered",
             Self::NamespaceTaken => "NamespaceTaken",
             Self::AdoptionRefused => "AdoptionRefused",
             Self::Unsupported => "Unsupported",

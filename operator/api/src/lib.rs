@@ -1,6 +1,7 @@
 //! The API of Octroi: group `octroi.dev`, version `v1alpha1`, all cluster-scoped.
 //!
-//! [`TenantClass`] is an offer, [`Tenant`] is one client, [`DomainClaim`] records who owns a host. The types derive
+//! [`TenantClass`] is an offer, [`Tenant`] is one client, [`DomainClaim`] records who owns a host and [`PortClaim`] who has
+//! a port. The types derive
 //! their CustomResourceDefinitions, with every rule that the API server can judge alone written as CEL, so that bad
 //! input is refused at `kubectl apply`. Names that arrive as text are parsed once, in [`names`].
 //!
@@ -19,7 +20,11 @@ mod class_namespaces;
 pub mod conditions;
 pub mod crds;
 pub mod labels;
+mod layer4;
 pub mod names;
+// One `printcolumn` a column: not a repetition.
+#[allow(clippy::duplicated_attributes)]
+mod port_claim;
 mod rate_limit;
 mod route_problem;
 mod schema;
@@ -36,6 +41,8 @@ pub use class::{
 };
 pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
+pub use layer4::{ClassLayer4, PortProtocol, PortRange, PortStatus, TenantPort, Transport};
+pub use port_claim::{PortClaim, PortClaimSpec};
 pub use rate_limit::{ClassRateLimit, RateLimit};
 pub use route_problem::RouteProblem;
 pub use tenant::{

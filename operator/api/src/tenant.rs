@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, RateLimit, Replicas, TenantAuth, TenantTls, TenantWaf};
+use crate::{GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantWaf};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -90,6 +90,14 @@ pub struct TenantSpec {
     /// How many requests the edge takes for it, up to the class's maximum. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+
+    /// Ports beside 443, of those that the class offers. On a shared Gateway a port has one tenant: the first that asks.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(validation = ("self.all(a, self.filter(b, a.port == b.port && (a.protocol == 'UDP') == (b.protocol == 'UDP')).size() == 1)", "layer4 must name a port once for TCP or TLS and once for UDP, since nobody could tell two apart there: choose another port, or put the hosts into one item"))]
+    pub layer4: Vec<TenantPort>,
 
     /// Whether the tenant may change its routes, and whether it is served. The annotation `octroi.dev/hold` says the same
     /// at 3 a.m.; the stricter of the two wins. Default: Active.
@@ -291,6 +299,11 @@ pub struct TenantStatus {
     #[schemars(length(max = 40))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
     pub domains: Vec<DomainStatus>,
+    /// Every port of `spec.layer4`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub layer4: Vec<PortStatus>,
     /// The tenant's namespaces, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacesStatus>,

@@ -51,6 +51,7 @@ fn screen(tenant: &Tenant, now: Timestamp, width: usize) -> String {
         text += "\nThe Tenant was changed since: what follows is of the generation before.\n";
     }
     text += &hosts(status, width);
+    text += &ports(status, width);
     text += &namespaces(status.namespaces.as_ref(), width);
     text += &routes(status.routes.as_ref(), width);
     text += &conditions(&status.conditions, width);
@@ -115,6 +116,22 @@ fn hosts(status: &TenantStatus, width: usize) -> String {
             let message = domain.message.as_deref().unwrap_or_default();
             text += &wrapped(&format!("{reason}: {message}"), INDENT, width);
         }
+    }
+    text
+}
+
+/// Nothing where there are none. Of a port that is ready the message says what does not look at it.
+fn ports(status: &TenantStatus, width: usize) -> String {
+    if status.layer4.is_empty() {
+        return String::new();
+    }
+    let ready = status.layer4.iter().filter(|port| port.ready).count();
+    let mut text = format!("\nPorts: {ready} of {} ready\n", status.layer4.len());
+    for port in &status.layer4 {
+        let word = if port.ready { "ready" } else { "-" };
+        let _ = writeln!(text, "  {word:<5}  {} {}", plain(&port.name), port.port);
+        let reason = port.reason.as_ref().map(|reason| format!("{reason}: ")).unwrap_or_default();
+        text += &wrapped(&(reason + port.message.as_deref().unwrap_or_default()), INDENT, width);
     }
     text
 }
@@ -207,6 +224,10 @@ mod tests {
                 {"host": "acme.apps.test", "ready": true},
                 {"host": "shop.acme.example", "ready": false, "reason": "CertificateNotReady", "message": "cert-manager says no; see kubectl describe certificate -n gw-acme shop.acme.example"},
             ],
+            "layer4": [
+                {"name": "postgres", "port": 5432, "ready": false, "reason": "PortTaken", "message": "it belongs to somebody else: choose another one"},
+                {"name": "mail", "port": 993, "ready": true, "message": "passed on as it comes"},
+            ],
             "namespaces": {"desired": 2, "ready": 1, "failing": [{"name": "acme-prod", "reason": "Progressing", "message": "rolebindings acme-prod/octroi-edit is not in place yet"}]},
             "routes": {"accepted": 41, "rejected": 3, "suspended": 0, "pending": 2, "failing": [
                 {"name": "HTTPRoute acme-prod/web", "reason": "HostnameNotOwned", "message": "spec.hostnames[0] 'x.test' is not the tenant's: use one of the tenant's own"}]},
@@ -228,6 +249,12 @@ Hosts: 1 of 2 ready
   -      shop.acme.example
       CertificateNotReady: cert-manager says no; see kubectl describe
       certificate -n gw-acme shop.acme.example
+
+Ports: 1 of 2 ready
+  -      postgres 5432
+      PortTaken: it belongs to somebody else: choose another one
+  ready  mail 993
+      passed on as it comes
 
 Namespaces: 1 of 2 ready
   acme-prod  Progressing

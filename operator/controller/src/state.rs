@@ -112,7 +112,7 @@ impl State {
                 }
             }
         }
-        if matches!(key.kind, ChildKind::Namespace | ChildKind::DomainClaim) {
+        if matches!(key.kind, ChildKind::Namespace | ChildKind::DomainClaim | ChildKind::PortClaim) {
             self.wake_blocked();
         }
     }

@@ -45,7 +45,7 @@ pub async fn run(client: Client, kind: ChildKind, state: Arc<State>) {
 fn config(kind: ChildKind) -> watcher::Config {
     let all = watcher::Config::default();
     match kind {
-        ChildKind::Namespace | ChildKind::DomainClaim => all,
+        ChildKind::Namespace | ChildKind::DomainClaim | ChildKind::PortClaim => all,
         _ => all.labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE)),
     }
 }

@@ -46,6 +46,9 @@ pub struct TargetRef {
     pub kind: String,
     /// Name.
     pub name: String,
+    /// One listener of it; absent for all.
+    #[serde(rename = "sectionName", skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
 }
 
 /// A reference to a Service in any namespace that grants it, with what both data planes' schemas fill in.

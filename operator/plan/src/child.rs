@@ -29,7 +29,7 @@ impl Owner {
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Option<Self> {
-        if let Facts::Claim { tenant, .. } = facts {
+        if let Facts::Claim { tenant, .. } | Facts::PortClaim { tenant } = facts {
             return Some(Self::Tenant(tenant.clone()));
         }
         let kept = annotations.get(labels::TENANT).filter(|_| kind == ChildKind::Namespace);

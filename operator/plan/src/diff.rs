@@ -152,12 +152,12 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
 }
 
-/// A host is given up only when the data plane has taken note that its listener is gone: two tenants never serve one. The
+/// A host or a port is given up only when the data plane has taken note that its listener is gone: two tenants never serve one. The
 /// page of a suspension goes only when the data plane lets the tenant's own routes in again. A namespace is released only
 /// when nothing of ours is left in it: what is in a foreign namespace is not found any more.
 fn may_be_pruned(key: &ChildKey, owner: &Owner, world: &World) -> bool {
     match key.kind {
-        ChildKind::DomainClaim => entry_is_settled(owner, world),
+        ChildKind::DomainClaim | ChildKind::PortClaim => entry_is_settled(owner, world),
         ChildKind::HttpRoute | ChildKind::HttpRouteFilter | ChildKind::DirectResponse
             if key.name == suspension::NAME =>
         {

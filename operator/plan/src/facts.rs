@@ -21,6 +21,11 @@ pub enum Facts {
         /// Who owns it.
         tenant: String,
     },
+    /// A PortClaim.
+    PortClaim {
+        /// Who has the port.
+        tenant: String,
+    },
     /// A ResourceQuota.
     Quota {
         /// The first limit that Kubernetes has not taken note of yet.
@@ -85,6 +90,7 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             adopted: object["metadata"]["annotations"].get(labels::ADOPTED).is_some_and(|v| v == "true"),
         },
         K::DomainClaim => Facts::Claim { host: text(object, "/spec/host"), tenant: text(object, "/spec/tenant") },
+        K::PortClaim => Facts::PortClaim { tenant: text(object, "/spec/tenant") },
         K::ResourceQuota => Facts::Quota { pending: pending_limit(object) },
         K::Gateway => Facts::Gateway {
             programmed: progress(object, "/status/conditions", "Programmed"),
@@ -95,9 +101,11 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
-        K::BackendTrafficPolicy | K::ClientTrafficPolicy | K::EnvoyExtensionPolicy | K::TrafficPolicy => {
-            Facts::Policy { refused: refused_policy(object) }
-        }
+        K::BackendTrafficPolicy
+        | K::ClientTrafficPolicy
+        | K::EnvoyExtensionPolicy
+        | K::SecurityPolicy
+        | K::TrafficPolicy => Facts::Policy { refused: refused_policy(object) },
         K::Certificate => Facts::Certificate { issued: certificate(object) },
         _ => Facts::Presence,
     }

@@ -5,6 +5,7 @@
 #[allow(missing_docs)]
 pub enum ChildKind {
     DomainClaim,
+    PortClaim,
     Namespace,
     ClusterRole,
     ClusterRoleBinding,
@@ -72,8 +73,9 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::DomainClaim,
+        Self::PortClaim,
         Self::Namespace,
         Self::ClusterRole,
         Self::ClusterRoleBinding,
@@ -107,6 +109,7 @@ impl ChildKind {
         const KGATEWAY: &str = "gateway.kgateway.dev";
         let (group, version, kind, plural) = match self {
             Self::DomainClaim => (octroi_api::GROUP, octroi_api::VERSION, "DomainClaim", "domainclaims"),
+            Self::PortClaim => (octroi_api::GROUP, octroi_api::VERSION, "PortClaim", "portclaims"),
             Self::Namespace => ("", "v1", "Namespace", "namespaces"),
             Self::ClusterRole => (RBAC, "v1", "ClusterRole", "clusterroles"),
             Self::ClusterRoleBinding => (RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings"),
@@ -137,13 +140,16 @@ impl ChildKind {
 
     /// Whether it lives in a namespace.
     pub const fn namespaced(self) -> bool {
-        !matches!(self, Self::DomainClaim | Self::Namespace | Self::ClusterRole | Self::ClusterRoleBinding)
+        !matches!(
+            self,
+            Self::DomainClaim | Self::PortClaim | Self::Namespace | Self::ClusterRole | Self::ClusterRoleBinding
+        )
     }
 
     /// When it is written.
     pub const fn stage(self) -> Stage {
         match self {
-            Self::DomainClaim => Stage::Claims,
+            Self::DomainClaim | Self::PortClaim => Stage::Claims,
             Self::Namespace => Stage::Namespaces,
             Self::ClusterRole
             | Self::ClusterRoleBinding
@@ -173,7 +179,7 @@ impl ChildKind {
     /// How it comes into being.
     pub const fn creation(self) -> Creation {
         match self {
-            Self::DomainClaim => Creation::Lock,
+            Self::DomainClaim | Self::PortClaim => Creation::Lock,
             Self::Namespace => Creation::Exclusive,
             _ => Creation::Apply,
         }

@@ -17,7 +17,7 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 use support::invariants::{
     assert_claims_outlive_listeners, assert_gateways_outlive_entries, assert_hosts_have_one_owner,
-    assert_nothing_changed_hands, assert_shards_are_not_overfull,
+    assert_nothing_changed_hands, assert_ports_have_one_owner, assert_shards_are_not_overfull,
 };
 use support::{Cluster, MOST, ROUNDS, accept_gap, classes, tenant, world};
 
@@ -54,6 +54,17 @@ enum Event {
     Restart,
 }
 
+/// Of two with the same number, the second is a mistake.
+fn port(index: usize) -> Value {
+    let all = [
+        json!({"name": "postgres", "protocol": "TCP", "port": 5432}),
+        json!({"name": "mail", "protocol": "TLS", "port": 5432, "hosts": ["a.one.example"]}),
+        json!({"name": "game", "protocol": "UDP", "port": 5432}),
+        json!({"name": "mqtt", "protocol": "TLS", "port": 5433, "hosts": ["two.example", "*.two.example"]}),
+    ];
+    all[index].clone()
+}
+
 fn spec() -> impl Strategy<Value = Value> {
     let namespaces = subsequence(NAMESPACES.to_vec(), 0..3);
     let domains = subsequence(HOSTS.to_vec(), 0..4);
@@ -61,28 +72,32 @@ fn spec() -> impl Strategy<Value = Value> {
     let role = select(vec![None, Some("Admin"), Some("Edit"), Some("View")]);
     let mode = select(vec![None, None, Some("Shared"), Some("Dedicated")]);
     let state = select(vec!["Active", "Active", "Cordoned", "Suspended"]);
+    let ports = subsequence(vec![0, 1, 2, 3], 0..3);
     let choices = (class, role, mode, state, any::<[bool; 2]>());
-    (namespaces, domains, choices).prop_map(|(namespaces, domains, (class, role, mode, state, [adopt, cross]))| {
-        let mut member = json!({"kind": "Group", "name": "devs"});
-        let named = |key: &str, all: Vec<&str>| all.into_iter().map(|text| json!({key: text})).collect::<Vec<_>>();
-        let mut spec = json!({"namespaces": named("name", namespaces), "domains": named("host", domains)});
-        spec["state"] = state.into();
-        spec["crossNamespace"] = cross.into();
-        for namespace in spec["namespaces"].as_array_mut().into_iter().flatten() {
-            namespace["adopt"] = adopt.into();
-        }
-        if let Some(role) = role {
-            member["role"] = role.into();
-        }
-        if let Some(mode) = mode {
-            spec["gateway"] = json!({"mode": mode});
-        }
-        if let Some(class) = class {
-            spec["className"] = class.into();
-        }
-        spec["members"] = json!([member]);
-        spec
-    })
+    (namespaces, domains, ports, choices).prop_map(
+        |(namespaces, domains, ports, (class, role, mode, state, [adopt, cross]))| {
+            let mut member = json!({"kind": "Group", "name": "devs"});
+            let named = |key: &str, all: Vec<&str>| all.into_iter().map(|text| json!({key: text})).collect::<Vec<_>>();
+            let mut spec = json!({"namespaces": named("name", namespaces), "domains": named("host", domains)});
+            spec["state"] = state.into();
+            spec["layer4"] = ports.into_iter().map(port).collect();
+            spec["crossNamespace"] = cross.into();
+            for namespace in spec["namespaces"].as_array_mut().into_iter().flatten() {
+                namespace["adopt"] = adopt.into();
+            }
+            if let Some(role) = role {
+                member["role"] = role.into();
+            }
+            if let Some(mode) = mode {
+                spec["gateway"] = json!({"mode": mode});
+            }
+            if let Some(class) = class {
+                spec["className"] = class.into();
+            }
+            spec["members"] = json!([member]);
+            spec
+        },
+    )
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -235,6 +250,7 @@ proptest! {
             let before = cluster.clone();
             happen(event, &mut cluster);
             assert_hosts_have_one_owner(&cluster);
+            assert_ports_have_one_owner(&cluster);
             assert_nothing_changed_hands(&before, &cluster);
             assert_claims_outlive_listeners(&before, &cluster);
             assert_gateways_outlive_entries(&before, &cluster);
@@ -246,7 +262,7 @@ proptest! {
     #[test]
     fn the_first_holder_keeps_it(specs in proptest::collection::vec(spec(), NAMES.len()), order in Just(NAMES.to_vec()).prop_shuffle()) {
         let mut cluster = Cluster::with(classes());
-        let mut held = BTreeMap::new();
+        let (mut held, mut held_ports) = (BTreeMap::new(), BTreeMap::new());
         for (name, spec) in order.iter().zip(&specs) {
             cluster.apply(tenant(name, spec));
             cluster.settle();
@@ -254,10 +270,14 @@ proptest! {
             for (host, owner) in &held {
                 prop_assert_eq!(now.get(host), Some(owner), "{}", host);
             }
-            held = now;
+            let ports = cluster.port_claims();
+            for (port, owner) in &held_ports {
+                prop_assert_eq!(ports.get(port), Some(owner), "{}", port);
+            }
+            (held, held_ports) = (now, ports);
         }
         // A restore: only claims and namespaces are there, and the tenants come in another order.
-        let kept = [ChildKind::DomainClaim, ChildKind::Namespace];
+        let kept = [ChildKind::DomainClaim, ChildKind::PortClaim, ChildKind::Namespace];
         cluster.objects.retain(|key, _| kept.contains(&key.kind));
         let tenants = std::mem::take(&mut cluster.tenants);
         cluster.restart();
@@ -266,6 +286,7 @@ proptest! {
             cluster.settle();
         }
         prop_assert_eq!(cluster.claims(), held);
+        prop_assert_eq!(cluster.port_claims(), held_ports);
     }
 
     #[test]
@@ -362,6 +383,8 @@ fn is_inside(key: &ChildKey, tenant: &str, namespaces: &[String], hosts: &[Strin
     match key.kind {
         ChildKind::Namespace => is_own(&key.name),
         ChildKind::DomainClaim => hosts.contains(&key.name),
+        // Named after what is had, and not after who has it.
+        ChildKind::PortClaim => true,
         ChildKind::ClusterRole | ChildKind::ClusterRoleBinding => key.name == format!("octroi:tenant:{tenant}"),
         // The grant to use the class's certificate lies beside it, and is named after who may.
         ChildKind::ReferenceGrant if key.namespace == labels::GATEWAYS_NAMESPACE && key.name == gateway => true,

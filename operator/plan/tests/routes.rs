@@ -160,7 +160,7 @@ fn what_a_data_plane_says_is_told_with_the_next_step() {
             RouteKind::Tls,
             ("Accepted", "False", "NotAllowedByListeners", conflict),
             "NotAttached",
-            ["NotAllowedByListeners", "status.domains"],
+            ["NotAllowedByListeners", "no listener for a TLSRoute"],
         ),
         (
             RouteKind::Tcp,

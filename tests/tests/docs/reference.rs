@@ -32,9 +32,12 @@ pub fn page(intro: &str, rules: &str) -> String {
     );
     text += intro.trim_end();
     text += "\n\n";
-    for (kind, parts) in
-        [("Tenant", &["spec", "status"][..]), ("TenantClass", &["spec", "status"]), ("DomainClaim", &["spec"])]
-    {
+    for (kind, parts) in [
+        ("Tenant", &["spec", "status"][..]),
+        ("TenantClass", &["spec", "status"]),
+        ("DomainClaim", &["spec"]),
+        ("PortClaim", &["spec"]),
+    ] {
         text += &kind_section(kind, parts);
     }
     text += &conditions();
@@ -198,6 +201,9 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::ClassNotFound => "The TenantClass does not exist, or none is named and none is the default.",
         Reason::ClassNotAccepted => "The TenantClass exists, and is not accepted itself.",
         Reason::HostTaken => "A host, or one that it overlaps with, belongs to somebody else.",
+        Reason::HostNotOwned => "What a port takes is a host that is not the tenant's.",
+        Reason::PortTaken => "A port of a shared gateway belongs to somebody else.",
+        Reason::PortNotOffered => "The class does not offer a port, or not for that protocol.",
         Reason::NamespaceTaken => "A namespace exists, and is not this tenant's.",
         Reason::AdoptionRefused => "What is in a namespace that is to be adopted breaks the rules for tenants.",
         Reason::Held => "The tenant is Cordoned (Ready stays True) or Suspended (Ready is False).",

@@ -142,7 +142,7 @@ pub async fn created(client: &Client, object: &Value) -> DynamicObject {
 }
 
 fn is_cluster_scoped(kind: &str) -> bool {
-    let kinds = ["Namespace", "Tenant", "TenantClass", "DomainClaim", "ClusterRole", "ClusterRoleBinding"];
+    let kinds = ["Namespace", "Tenant", "TenantClass", "DomainClaim", "PortClaim", "ClusterRole", "ClusterRoleBinding"];
     kinds.contains(&kind) || matches!(kind, "GatewayClass" | "ClusterIssuer")
 }
 
@@ -150,7 +150,7 @@ fn api_version(kind: &str) -> &'static str {
     match kind {
         "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute" | "Gateway" | "GatewayClass"
         | "ListenerSet" | "ReferenceGrant" | "BackendTLSPolicy" => "gateway.networking.k8s.io/v1",
-        "Tenant" | "TenantClass" | "DomainClaim" => "octroi.dev/v1alpha1",
+        "Tenant" | "TenantClass" | "DomainClaim" | "PortClaim" => "octroi.dev/v1alpha1",
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => "rbac.authorization.k8s.io/v1",
         "Ingress" | "NetworkPolicy" => "networking.k8s.io/v1",
         "EndpointSlice" => "discovery.k8s.io/v1",

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::world::{
     BACKEND_POLICY, CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE,
     ENTRY, ENVOY, ENVOY_PROXY, EXTENSION_POLICY, GATEWAY, GATEWAY_EXTENSION, GRANT, KGATEWAY, Kind, LIMITS,
-    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER, SECURITY_POLICY,
-    TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
+    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, PORT_CLAIM, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER,
+    SECURITY_POLICY, TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -56,6 +56,10 @@ fn edit(subject: &Subject) -> (&'static str, Value) {
         ENTRY => ("/spec/listeners/0/hostname", json!("evil.example")),
         other => panic!("{} is not edited", other.name),
     }
+}
+
+fn is_claim(kind: Kind) -> bool {
+    kind == CLAIM || kind == PORT_CLAIM
 }
 
 fn is_profile(object: &DynamicObject) -> bool {
@@ -101,10 +105,14 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
     let mut of_class = class(&wild, &format!("{wild}.test"), &json!({"gatewayClassName": plane}));
     of_class["spec"]["tls"]["certificate"] = json!("ClassWildcard");
     apply(client, &of_class).await;
-    apply(client, &class(&plain, &format!("{plain}.test"), &json!({"gatewayClassName": plane}))).await;
+    let mut of_ports = class(&plain, &format!("{plain}.test"), &json!({"gatewayClassName": plane}));
+    of_ports["spec"]["layer4"] = json!({"ports": [{"from": 5432, "protocols": ["TCP"]}]});
+    apply(client, &of_ports).await;
     let names = ["shared", "own", "star"].map(|what| format!("{short}-{what}"));
     let suspended = format!("{short}-halt");
-    apply(client, &tenant(&names[0], &plain, &json!({"domains": [{"host": format!("{short}.example")}]}))).await;
+    let postgres = json!({"name": "postgres", "protocol": "TCP", "port": 5432});
+    let shared = json!({"domains": [{"host": format!("{short}.example")}], "layer4": [postgres]});
+    apply(client, &tenant(&names[0], &plain, &shared)).await;
     let office = json!({"name": "office", "pathPrefix": "/", "allowedSources": ["203.0.113.0/24"]});
     let own = json!({"gateway": {"mode": "Dedicated", "replicas": {"min": 1, "max": 3}}, "auth": [office]});
     apply(client, &tenant(&names[1], &plain, &own)).await;
@@ -134,11 +142,11 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
 async fn bring_back(world: &World, client: &Client, subject: &Subject, damage: Damage) -> Result<Duration, String> {
     let api = subject.kind.within(client, &subject.object.namespace().unwrap_or_default());
     let name = subject.object.name_any();
-    if subject.kind == NAMESPACE && damage == Damage::Delete || subject.kind == CLAIM && damage == Damage::Edit {
+    if subject.kind == NAMESPACE && damage == Damage::Delete || is_claim(subject.kind) && damage == Damage::Edit {
         // The one takes its time, see below; the other is refused by the API server.
         return Ok(Duration::ZERO);
     }
-    if subject.kind == CLAIM && damage == Damage::Strip {
+    if is_claim(subject.kind) && damage == Damage::Strip {
         return no_matter(world, client, subject).await;
     }
     let before = counts(world).await;
@@ -166,7 +174,7 @@ async fn bring_back(world: &World, client: &Client, subject: &Subject, damage: D
 /// Whose a claim is stands in its spec, which cannot change: its labels are for people.
 async fn no_matter(world: &World, client: &Client, subject: &Subject) -> Result<Duration, String> {
     let before = counts(world).await;
-    do_damage(&CLAIM.all(client), subject, Damage::Strip).await;
+    do_damage(&subject.kind.all(client), subject, Damage::Strip).await;
     // Something that makes the operator look at the tenant again.
     let tenant = subject.object.labels()["octroi.dev/tenant"].clone();
     let contact = json!({"spec": {"contact": {"team": "Labels"}}});

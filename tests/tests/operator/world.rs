@@ -39,6 +39,7 @@ const fn kind(group: &'static str, version: &'static str, name: &'static str, pl
 pub const TENANT: Kind = kind("octroi.dev", "v1alpha1", "Tenant", "tenants");
 pub const CLASS: Kind = kind("octroi.dev", "v1alpha1", "TenantClass", "tenantclasses");
 pub const CLAIM: Kind = kind("octroi.dev", "v1alpha1", "DomainClaim", "domainclaims");
+pub const PORT_CLAIM: Kind = kind("octroi.dev", "v1alpha1", "PortClaim", "portclaims");
 pub const NAMESPACE: Kind = kind("", "v1", "Namespace", "namespaces");
 pub const ROLE_BINDING: Kind = kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
 pub const CLUSTER_ROLE: Kind = kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles");
@@ -75,8 +76,9 @@ pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 25] = [
+pub const CHILDREN: [Kind; 26] = [
     CLAIM,
+    PORT_CLAIM,
     NAMESPACE,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,

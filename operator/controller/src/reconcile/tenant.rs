@@ -142,7 +142,10 @@ fn wake_classes_of<'a>(gateways: impl Iterator<Item = &'a GatewayRef>, world: &W
 fn is_blocked(plan: &TenantPlan) -> bool {
     match plan {
         TenantPlan::Reject(_) => true,
-        TenantPlan::Keep { resolved, .. } => resolved.hosts.iter().any(|h| h.claim != ClaimState::Ours),
+        TenantPlan::Keep { resolved, .. } => {
+            let mut claims = resolved.ports.iter().flat_map(|port| &port.claims).map(|claim| claim.state);
+            resolved.hosts.iter().any(|h| h.claim != ClaimState::Ours) || claims.any(|state| state != ClaimState::Ours)
+        }
         TenantPlan::TearDown(_) | TenantPlan::Orphan => false,
     }
 }

@@ -2,13 +2,15 @@
 //! a move edits no route.
 
 use gateway_api::apis::standard::listenersets as ls;
-use octroi_api::names::TenantName;
+use octroi_api::PortProtocol;
+use octroi_api::names::{Hostname, TenantName};
 
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::{edge, grants};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::hosts::ResolvedHost;
+use crate::resolve::layer4::ResolvedPort;
 
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -17,12 +19,13 @@ pub fn key(name: &TenantName) -> ChildKey {
     ChildKey::new(ChildKind::ListenerSet, &name.gateway_namespace(), name.as_str())
 }
 
-/// The entry of a Tenant: a listener per host that it owns. A tenant that owns none yet has no entry.
+/// The entry of a Tenant: a listener per host that it owns, and those of its ports. A tenant that owns no host yet has no entry.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Option<Child> {
-    let listeners: Vec<_> = tenant.owned_hosts().map(|h| listener(h, tenant)).collect();
+    let mut listeners: Vec<_> = tenant.owned_hosts().map(|h| listener(h, tenant)).collect();
     if listeners.is_empty() {
         return None;
     }
+    listeners.extend(tenant.open_ports().flat_map(|port| of_port(port, tenant)));
     let key = key(&tenant.name);
     let parent = &tenant.placement.serving;
     let spec = ls::ListenerSetSpec {
@@ -54,6 +57,26 @@ fn listener(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetList
             namespaces: Some(allowed_namespaces(tenant)),
         }),
     }
+}
+
+/// A port has its own kind of routes, and no certificate: what is encrypted there, the backend encrypts.
+fn of_port(port: &ResolvedPort, tenant: &ResolvedTenant) -> Vec<ls::ListenerSetListeners> {
+    let kind = grants::route_kind_of(port.protocol);
+    let listener = |(name, host): (String, Option<&Hostname>)| ls::ListenerSetListeners {
+        name,
+        hostname: host.map(ToString::to_string),
+        port: port.port.into(),
+        protocol: port.protocol.as_str().into(),
+        tls: (port.protocol == PortProtocol::Tls).then(|| ls::ListenerSetListenersTls {
+            mode: Some(ls::ListenerSetListenersTlsMode::Passthrough),
+            ..ls::ListenerSetListenersTls::default()
+        }),
+        allowed_routes: Some(ls::ListenerSetListenersAllowedRoutes {
+            kinds: Some(vec![route_kind(kind)]),
+            namespaces: Some(allowed_namespaces(tenant)),
+        }),
+    };
+    port.listeners().into_iter().map(listener).collect()
 }
 
 fn certificate_ref(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetListenersTlsCertificateRefs {

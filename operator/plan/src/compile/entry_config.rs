@@ -6,8 +6,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::grants;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
+use crate::resolve::layer4::ResolvedPort;
 
 /// The name of the ConfigMap.
 pub const NAME: &str = "octroi-entry";
@@ -27,11 +29,24 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
 
 fn data(tenant: &ResolvedTenant, namespace: &str) -> BTreeMap<String, String> {
     let hosts = tenant.owned_hosts().fold(String::new(), |text, h| text + h.host.as_str() + "\n");
-    BTreeMap::from([
+    let mut data = BTreeMap::from([
         ("hosts".into(), hosts),
-        ("parentRef.yaml".into(), yaml(&parent_ref(tenant))),
+        ("parentRef.yaml".into(), yaml(&parent_ref(tenant, None))),
         ("route.yaml".into(), yaml(&sample_route(tenant, namespace))),
-    ])
+    ]);
+    let ports: Vec<&ResolvedPort> = tenant.open_ports().collect();
+    if !ports.is_empty() {
+        let routes: Vec<String> = ports.iter().map(|port| yaml(&port_route(port, tenant, namespace))).collect();
+        data.insert("layer4".into(), ports.iter().fold(String::new(), |text, port| text + &line(port) + "\n"));
+        data.insert("layer4.yaml".into(), routes.join("---\n"));
+    }
+    data
+}
+
+/// Name, protocol and number, and the hosts of TLS.
+fn line(port: &ResolvedPort) -> String {
+    let start = format!("{} {} {}", port.name, port.protocol.as_str(), port.port);
+    port.hosts.iter().fold(start, |line, host| line + " " + host.as_str())
 }
 
 /// Serialising plain structs of text and numbers cannot fail.
@@ -45,14 +60,17 @@ struct ParentRef {
     kind: &'static str,
     name: String,
     namespace: String,
+    #[serde(rename = "sectionName", skip_serializing_if = "Option::is_none")]
+    section_name: Option<String>,
 }
 
-fn parent_ref(tenant: &ResolvedTenant) -> ParentRef {
+fn parent_ref(tenant: &ResolvedTenant, section_name: Option<String>) -> ParentRef {
     ParentRef {
         group: super::GATEWAY_API,
         kind: "ListenerSet",
         name: tenant.name.to_string(),
         namespace: tenant.name.gateway_namespace(),
+        section_name,
     }
 }
 
@@ -67,12 +85,16 @@ struct Route {
 
 #[derive(Serialize)]
 struct RouteMetadata {
-    name: &'static str,
+    name: String,
     namespace: String,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RouteSpec {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parent_refs: Vec<ParentRef>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     hostnames: Vec<String>,
     rules: Vec<Rule>,
 }
@@ -85,7 +107,7 @@ struct Rule {
 
 #[derive(Serialize)]
 struct BackendRef {
-    name: &'static str,
+    name: String,
     port: u16,
 }
 
@@ -97,10 +119,27 @@ fn sample_route(tenant: &ResolvedTenant, namespace: &str) -> Route {
     Route {
         api_version: "gateway.networking.k8s.io/v1",
         kind: "HTTPRoute",
-        metadata: RouteMetadata { name: "web", namespace: namespace.into() },
+        metadata: RouteMetadata { name: "web".into(), namespace: namespace.into() },
         spec: RouteSpec {
+            parent_refs: Vec::new(),
             hostnames: vec![host],
-            rules: vec![Rule { backend_refs: vec![BackendRef { name: "web", port: 80 }] }],
+            rules: vec![Rule { backend_refs: vec![BackendRef { name: "web".into(), port: 80 }] }],
+        },
+    }
+}
+
+/// With its listeners, since a TLSRoute would else hang on every port that takes one of its hosts, and of two routes for one
+/// host on one port Envoy takes neither.
+fn port_route(port: &ResolvedPort, tenant: &ResolvedTenant, namespace: &str) -> Route {
+    let sections = port.listeners().into_iter().map(|(section, _)| section);
+    Route {
+        api_version: "gateway.networking.k8s.io/v1",
+        kind: grants::route_kind_of(port.protocol),
+        metadata: RouteMetadata { name: port.name.clone(), namespace: namespace.into() },
+        spec: RouteSpec {
+            parent_refs: sections.map(|section| parent_ref(tenant, Some(section))).collect(),
+            hostnames: port.hosts.iter().map(ToString::to_string).collect(),
+            rules: vec![Rule { backend_refs: vec![BackendRef { name: port.name.clone(), port: port.port }] }],
         },
     }
 }

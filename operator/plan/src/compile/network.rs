@@ -4,7 +4,7 @@
 //! labels that only the operator or the API server writes, and name only what must be reached: a proxy's admin, readiness and
 //! metrics ports, the control planes of the data planes, the API server and metadata addresses are in none of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
@@ -12,13 +12,14 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use octroi_api::labels;
+use octroi_api::{Transport, labels};
 
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
+use crate::resolve::layer4::Offer;
 use crate::resolve::network::ResolvedNetwork;
 use crate::resolve::placement::shard;
 use crate::world::GatewayRef;
@@ -48,6 +49,9 @@ struct Ports {
 }
 
 /// Envoy Gateway 1.9 moves ports below 1024 up by 10000; kgateway lets its proxies bind them.
+const PRIVILEGED: u16 = 1024;
+const SHIFT: u16 = 10_000;
+
 const ENVOY_GATEWAY: Ports = Ports {
     serving: [10080, 10443],
     metrics: 19001,
@@ -63,6 +67,36 @@ const fn ports(data_plane: DataPlane) -> &'static Ports {
         DataPlane::EnvoyGateway => &ENVOY_GATEWAY,
         DataPlane::Kgateway => &KGATEWAY,
     }
+}
+
+/// What a class offers, as the proxies' pods have it. All that may be listened on, and not what is: a port where nobody listens
+/// answers nobody, and a tenant that asks for one touches no policy of all.
+fn offered(class: &ResolvedClass, data_planes: &[DataPlane]) -> Vec<NetworkPolicyPort> {
+    let in_pods = |offer: &Offer| data_planes.iter().flat_map(|plane| in_pod(offer, *plane)).collect::<Vec<_>>();
+    let ranges: BTreeSet<(Transport, u16, u16)> = class.ports.iter().flat_map(in_pods).collect();
+    let as_port = |(transport, first, last): (Transport, u16, u16)| NetworkPolicyPort {
+        end_port: (first != last).then(|| last.into()),
+        ..port(first.into(), transport.as_str())
+    };
+    ranges.into_iter().map(as_port).collect()
+}
+
+/// The ranges of one offer: transport, first and last port.
+fn in_pod(offer: &Offer, data_plane: DataPlane) -> Vec<(Transport, u16, u16)> {
+    let whole = (*offer.ports.start(), *offer.ports.end());
+    let ranges = match data_plane {
+        DataPlane::EnvoyGateway => shifted(whole),
+        DataPlane::Kgateway => vec![whole],
+    };
+    let transports: BTreeSet<Transport> = offer.protocols.iter().map(|protocol| protocol.transport()).collect();
+    let of = |transport: Transport| ranges.iter().map(move |(first, last)| (transport, *first, *last));
+    transports.into_iter().flat_map(of).collect()
+}
+
+fn shifted((first, last): (u16, u16)) -> Vec<(u16, u16)> {
+    let low = (first < PRIVILEGED).then(|| (first + SHIFT, last.min(PRIVILEGED - 1) + SHIFT));
+    let high = (last >= PRIVILEGED).then(|| (first.max(PRIVILEGED), last));
+    low.into_iter().chain(high).collect()
 }
 
 /// The policies of a Tenant's own namespaces, and of its own proxy while it has one.
@@ -114,6 +148,8 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
     let network = &tenant.class.network;
     // Of either data plane: a tenant may be on its way between classes, and no proxy has the other's ports.
     let serving: Vec<i32> = ENVOY_GATEWAY.serving.into_iter().chain(KGATEWAY.serving).collect();
+    let mut to_proxies = tcp(&serving);
+    to_proxies.extend(offered(&tenant.class, &[DataPlane::EnvoyGateway, DataPlane::Kgateway]));
     let outside = network.outside.iter().map(|outside| {
         let except = outside.except.iter().cloned().collect();
         block(outside.all, Some(except))
@@ -122,7 +158,7 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
         egress(vec![own_namespaces(tenant)], None),
         dns(),
         // Its own hostnames, from inside.
-        egress(tenant.placement.sources.iter().map(proxy).collect(), Some(tcp(&serving))),
+        egress(tenant.placement.sources.iter().map(proxy).collect(), Some(to_proxies)),
     ];
     let outside: Vec<_> = outside.collect();
     if !outside.is_empty() {
@@ -140,7 +176,9 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
 /// server is not among it.
 fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &ResolvedClass) -> NetworkPolicySpec {
     let ports = ports(class.data_plane);
-    let clients = NetworkPolicyIngressRule { from: None, ports: Some(tcp(&ports.serving)) };
+    let mut open = tcp(&ports.serving);
+    open.extend(offered(class, &[class.data_plane]));
+    let clients = NetworkPolicyIngressRule { from: None, ports: Some(open) };
     let metrics = platform_namespaces(&class.network)
         .map(|from| NetworkPolicyIngressRule { from: Some(vec![from]), ports: Some(tcp(&[ports.metrics])) });
     let of_data_plane = |label, port| egress(vec![of_platform(label)], Some(tcp(&[port])));

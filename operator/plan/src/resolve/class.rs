@@ -11,6 +11,7 @@ use octroi_api::{
 use crate::compile::suspension;
 use crate::rejection::Rejection;
 use crate::resolve::http::{self, ResolvedHttp};
+use crate::resolve::layer4::{self, Offer};
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
 use crate::resolve::rate_limit::{self, ResolvedClassRateLimit};
@@ -69,6 +70,8 @@ pub struct ResolvedClass {
     pub waf: ResolvedWaf,
     /// How many requests it takes for each tenant.
     pub rate_limit: ResolvedClassRateLimit,
+    /// Ports beside 443 that it offers.
+    pub ports: Vec<Offer>,
     /// Fields that are set and that the data plane cannot do.
     pub unsupported: Vec<&'static str>,
     /// Pod Security Standard of the tenants' namespaces.
@@ -168,6 +171,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         http: http::resolve(spec.http.as_ref()),
         waf: waf::of_class(spec.waf.as_ref()),
         rate_limit: rate_limit::of_class(spec.rate_limit.as_ref()),
+        ports: layer4::offers(spec.layer4.as_ref()),
         unsupported: unsupported(spec, data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),
@@ -182,7 +186,8 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
 
 fn unsupported(spec: &TenantClassSpec, data_plane: DataPlane) -> Vec<&'static str> {
     let of_rates = rate_limit::unsupported(spec.rate_limit.as_ref(), data_plane);
-    http::unsupported(spec.http.as_ref(), data_plane).into_iter().chain(of_rates).collect()
+    let of_ports = layer4::unsupported(spec.layer4.as_ref(), data_plane);
+    http::unsupported(spec.http.as_ref(), data_plane).into_iter().chain(of_rates).chain(of_ports).collect()
 }
 
 fn data_plane(gateway_class: &str, world: &World) -> Result<DataPlane, Rejection> {

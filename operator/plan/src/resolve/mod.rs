@@ -5,6 +5,7 @@ pub mod auth;
 pub mod class;
 pub mod hosts;
 pub mod http;
+pub mod layer4;
 pub mod limits;
 pub mod namespaces;
 pub mod network;
@@ -25,6 +26,7 @@ use crate::rejection::Rejection;
 use crate::resolve::auth::TenantsAuth;
 use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
+use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
 use crate::resolve::rate_limit::TenantsRateLimit;
@@ -56,6 +58,8 @@ pub struct ResolvedTenant {
     pub hosts: Vec<ResolvedHost>,
     /// Where its traffic enters.
     pub placement: ResolvedPlacement,
+    /// Its ports beside 443.
+    pub ports: Vec<ResolvedPort>,
     /// What its hosts speak.
     pub tls: TenantsTls,
     /// Its firewall.
@@ -81,6 +85,11 @@ impl ResolvedTenant {
     /// The hosts that it owns.
     pub fn owned_hosts(&self) -> impl Iterator<Item = &ResolvedHost> {
         self.hosts.iter().filter(|h| h.claim == ClaimState::Ours)
+    }
+
+    /// Its ports that the data plane is to listen on.
+    pub fn open_ports(&self) -> impl Iterator<Item = &ResolvedPort> {
+        self.ports.iter().filter(|port| port.is_open())
     }
 
     /// Whether its hosts answer with the platform's page.
@@ -117,6 +126,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     if !rejections.is_empty() {
         return Err(rejections);
     }
+    let ports = layer4::of_tenant(&tenant.spec.layer4, &name, &class, &hosts, &placement, world);
     Ok(ResolvedTenant {
         replicas: tenant.spec.gateway.as_ref().and_then(|g| g.replicas).unwrap_or(class.proxy.replicas),
         members: tenant.spec.members.clone(),
@@ -130,6 +140,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         state,
         hosts,
         placement,
+        ports,
         tls,
         waf,
         auth,

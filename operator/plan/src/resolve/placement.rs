@@ -48,6 +48,12 @@ pub fn shard_index(class: &str, gateway: &GatewayRef) -> Option<usize> {
     gateway.name.strip_prefix(class)?.strip_prefix('-')?.parse().ok()
 }
 
+/// The class whose shared Gateway it is; `None` for a tenant's own.
+pub fn class_of_shard(gateway: &GatewayRef) -> Option<&str> {
+    let (class, _) = gateway.name.rsplit_once('-')?;
+    (gateway.namespace == labels::GATEWAYS_NAMESPACE).then_some(class)
+}
+
 /// Decides where a tenant's traffic enters.
 pub fn resolve(
     tenant: &Tenant,

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use octroi_api::names::Hostname;
 use octroi_api::{RouteProblem, Tenant, TenantState, labels};
 
-use super::RouteKey;
 use super::observed::{Refusal, Route, Verdict};
+use super::{RouteKey, RouteKind};
 use crate::child::Owner;
 use crate::compile::entry_config;
 use crate::kind::ChildKind;
@@ -200,8 +200,10 @@ fn refused(key: &RouteKey, refusal: &Refusal) -> Problem {
     };
     let (plural, namespace) = (key.kind.api().plural, &key.namespace);
     let remedy: Cow<'static, str> = match refusal.problem {
-        RouteProblem::NotAttached if !key.kind.has_hostnames() => {
-            format!("the entry has no listener for a {}; ask the run team for one", key.kind.api().kind).into()
+        RouteProblem::NotAttached if !matches!(key.kind, RouteKind::Http | RouteKind::Grpc) => {
+            let kind = key.kind.api().kind;
+            let entry = format!("kubectl get configmap -n {namespace} {} -o yaml", entry_config::NAME);
+            format!("the entry has no listener for a {kind} there; write one of layer4.yaml ({entry}), or ask the run team for a port").into()
         }
         RouteProblem::NotAttached => {
             "leave sectionName and port out of spec.parentRefs; if they are, a host is not ready yet: see status.domains of the Tenant".into()

@@ -4,6 +4,7 @@
 pub mod class;
 mod gateway;
 mod hosts;
+mod layer4;
 pub mod routes;
 pub mod tenant;
 

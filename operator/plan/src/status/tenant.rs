@@ -4,10 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
 use octroi_api::{
-    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, Tenant, TenantState, TenantStatus, labels,
+    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, PortStatus, Tenant, TenantState, TenantStatus, labels,
 };
 
-use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, obstacle, routes};
+use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, layer4, obstacle, routes};
 use crate::child::{Child, ChildKey};
 use crate::compile::limits;
 use crate::diff::Changes;
@@ -15,6 +15,7 @@ use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
+use crate::resolve::layer4::unsupported_of;
 use crate::resolve::namespaces::Unadopted;
 use crate::routes::judge;
 use crate::tenant::TenantPlan;
@@ -77,6 +78,7 @@ fn kept(
     failures: &[Failure],
 ) -> (TenantStatus, Vec<Verdict>) {
     let domains: Vec<DomainStatus> = tenant.hosts.iter().map(|h| hosts::status(h, tenant, world)).collect();
+    let ports: Vec<PortStatus> = tenant.ports.iter().map(|port| layer4::status(port, tenant, world)).collect();
     let namespaces = namespaces(tenant, changes, world, failures);
     let verdicts = vec![
         accepted(tenant),
@@ -84,7 +86,7 @@ fn kept(
         hosts::certificates_ready(tenant, desired, world),
         gateway::programmed(tenant, world),
     ];
-    let ready = held(tenant, ready(&verdicts, &domains, changes, failures));
+    let ready = held(tenant, ready(&verdicts, unready(&domains, &ports), changes, failures));
     let serving = &tenant.placement.serving;
     let status = TenantStatus {
         class_name: Some(tenant.class.name.clone()),
@@ -96,6 +98,7 @@ fn kept(
             address: address(&serving.key(), world),
         }),
         domains,
+        layer4: ports,
         namespaces: Some(namespaces),
         ..TenantStatus::default()
     };
@@ -114,7 +117,9 @@ fn accepted(tenant: &ResolvedTenant) -> Verdict {
 
 /// A tenant is served although something that it asks for cannot be done: who reads its status is to know.
 fn capabilities(tenant: &ResolvedTenant) -> Verdict {
-    let unsupported = &tenant.rate_limit.unsupported;
+    let of_ports = unsupported_of(&tenant.ports, tenant.class.data_plane);
+    let unsupported: Vec<&str> =
+        tenant.rate_limit.unsupported.iter().copied().chain(of_ports.iter().map(String::as_str)).collect();
     if unsupported.is_empty() {
         return holds(ConditionType::CapabilitiesSupported, "the data plane can do everything that the Tenant sets");
     }
@@ -126,19 +131,32 @@ fn capabilities(tenant: &ResolvedTenant) -> Verdict {
     fails(ConditionType::CapabilitiesSupported, Reason::Unsupported, message)
 }
 
-fn ready(verdicts: &[Verdict], domains: &[DomainStatus], changes: &Changes, failures: &[Failure]) -> Verdict {
+/// The first host or else port that is not served, and why.
+fn unready(domains: &[DomainStatus], ports: &[PortStatus]) -> Option<(Reason, String)> {
+    let said = |what: &str, reason: Option<&String>, message: Option<&String>| {
+        let reason = Reason::ALL.into_iter().find(|r| reason.is_some_and(|said| r.as_str() == said));
+        (reason.unwrap_or(Reason::Progressing), format!("{what}: {}", message.map_or("", String::as_str)))
+    };
+    let domain = domains.iter().find(|domain| !domain.ready);
+    let domain = domain.map(|domain| said(&domain.host, domain.reason.as_ref(), domain.message.as_ref()));
+    let port = || ports.iter().find(|port| !port.ready);
+    domain.or_else(|| {
+        let of_port = |port: &PortStatus| {
+            said(&format!("spec.layer4[{}]", port.name), port.reason.as_ref(), port.message.as_ref())
+        };
+        port().map(of_port)
+    })
+}
+
+fn ready(verdicts: &[Verdict], unready: Option<(Reason, String)>, changes: &Changes, failures: &[Failure]) -> Verdict {
     if let Some((reason, message)) = obstacle(changes, failures) {
         return fails(ConditionType::Ready, reason, message);
     }
     if let Some(bad) = verdicts.iter().find(|v| !v.holds) {
         return fails(ConditionType::Ready, bad.reason, bad.message.clone());
     }
-    match domains.iter().find(|d| !d.ready) {
-        Some(domain) => {
-            let reason = Reason::ALL.into_iter().find(|r| Some(r.as_str()) == domain.reason.as_deref());
-            let message = format!("{}: {}", domain.host, domain.message.as_deref().unwrap_or_default());
-            fails(ConditionType::Ready, reason.unwrap_or(Reason::Progressing), message)
-        }
+    match unready {
+        Some((reason, message)) => fails(ConditionType::Ready, reason, message),
         None => holds(ConditionType::Ready, "everything of this generation was seen in place"),
     }
 }

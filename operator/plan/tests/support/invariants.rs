@@ -34,6 +34,26 @@ pub fn assert_hosts_have_one_owner(cluster: &Cluster) {
     }
 }
 
+/// No port of a shared Gateway has two owners, and on none is listened that is not claimed.
+pub fn assert_ports_have_one_owner(cluster: &Cluster) {
+    let claims = cluster.port_claims();
+    let mut served = BTreeMap::new();
+    for (key, entry) in cluster.objects.iter().filter(|(key, _)| key.kind == ChildKind::ListenerSet) {
+        let gateway = entry.parent();
+        let Some((class, _)) =
+            gateway.name.rsplit_once('-').filter(|_| gateway.namespace == labels::GATEWAYS_NAMESPACE)
+        else {
+            continue;
+        };
+        for port in entry.ports() {
+            let claim = format!("{class}.{port}");
+            assert_eq!(claims.get(&claim), Some(&key.name), "{claim} is served, and claimed by another or nobody");
+            let other = served.insert((gateway.clone(), port), key.name.clone());
+            assert_eq!(other, None, "{claim} is {}'s too", key.name);
+        }
+    }
+}
+
 /// No object goes from one tenant to another without having been let go.
 pub fn assert_nothing_changed_hands(before: &Cluster, after: &Cluster) {
     for (key, object) in &after.objects {

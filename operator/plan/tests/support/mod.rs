@@ -5,7 +5,7 @@
 pub mod invariants;
 pub mod refusal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -50,10 +50,19 @@ impl Object {
         self.judged == Some(self.generation)
     }
 
-    /// The hosts of a ListenerSet.
+    /// The hosts that a ListenerSet serves on port 443.
     pub fn hosts(&self) -> Vec<String> {
         let listeners = self.body["spec"]["listeners"].as_array().into_iter().flatten();
+        let listeners = listeners.filter(|listener| listener["port"] == 443);
         listeners.filter_map(|listener| Some(listener["hostname"].as_str()?.to_owned())).collect()
+    }
+
+    /// The other ports of a ListenerSet, as their claims name them: `tcp-5432`.
+    pub fn ports(&self) -> BTreeSet<String> {
+        let listeners = self.body["spec"]["listeners"].as_array().into_iter().flatten();
+        let others = listeners.filter(|listener| listener["port"] != 443);
+        let transport = |listener: &Value| if listener["protocol"] == "UDP" { "udp" } else { "tcp" };
+        others.map(|listener| format!("{}-{}", transport(listener), listener["port"])).collect()
     }
 
     /// Namespace and name of a ListenerSet's Gateway.
@@ -314,6 +323,13 @@ impl Cluster {
         claims.map(|(_, object)| (text(&object.body["spec"]["host"]), text(&object.body["spec"]["tenant"]))).collect()
     }
 
+    /// Who has which port of which class, by the claims.
+    pub fn port_claims(&self) -> BTreeMap<String, String> {
+        let claims = self.objects.iter().filter(|(key, _)| key.kind == ChildKind::PortClaim);
+        let owner = |object: &Object| object.body["spec"]["tenant"].as_str().unwrap_or_default().to_owned();
+        claims.map(|(key, object)| (key.name.clone(), owner(object))).collect()
+    }
+
     /// Everything that says it is this tenant's.
     pub fn owned_by(&self, tenant: &str) -> Vec<&ChildKey> {
         let owner = Owner::Tenant(tenant.to_owned());
@@ -345,13 +361,15 @@ pub const MOST: usize = 2;
 /// them may ask to be Shared, so [`MOST`] holds for each.
 pub fn classes() -> Vec<TenantClass> {
     let small = json!({"maxTenantsPerShard": MOST});
+    let ports = json!({"ports": [{"from": 5432, "to": 5434, "protocols": ["TCP", "UDP", "TLS"]}]});
     vec![
-        default_class("standard", &json!({"gateway": small})),
+        default_class("standard", &json!({"gateway": small, "layer4": ports})),
         class(
             "gold",
             &json!({
                 "gateway": {"mode": "Dedicated", "gatewayClassName": KGATEWAY, "maxTenantsPerShard": MOST},
                 "tls": {"minVersion": "1.3"},
+                "layer4": ports,
             }),
         ),
         class("sites", &json!({"baseDomain": "sites.test", "gateway": small, "tls": {"certificate": "ClassWildcard"}})),

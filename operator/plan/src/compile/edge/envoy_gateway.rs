@@ -1,16 +1,18 @@
 //! The edge in Envoy Gateway's words.
 
+use octroi_api::PortProtocol;
 use octroi_external::{HeaderSet, Object, TargetRef, envoy_gateway as eg};
 
 use super::{
-    ALPN, BANNERS, auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, shows_clients,
-    windows,
+    ALPN, BANNERS, auth, entry, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds,
+    shows_clients, windows,
 };
 use crate::child::{Child, ChildKey, Metadata};
 use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
+use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::tls::ResolvedTls;
 use crate::world::GatewayRef;
 
@@ -49,7 +51,21 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
         let auth = of_kind(ChildKind::SecurityPolicy);
         children.push(Child::new(auth.clone(), &Object::new(metadata.of_child(&auth), spec)));
     }
+    children.extend(tenant.open_ports().filter_map(|port| of_port(port, tenant, metadata)));
     children
+}
+
+/// Who may connect to a port; none where anybody may and nothing else says otherwise.
+fn of_port(port: &ResolvedPort, tenant: &ResolvedTenant, metadata: &Metadata) -> Option<Child> {
+    let is_open_to_all = port.sources.is_empty() && tenant.auth.is_open();
+    if port.protocol == PortProtocol::Udp || is_open_to_all {
+        return None;
+    }
+    let key = super::policy_of_port(tenant, port);
+    let sections = port.listeners().into_iter().map(|(name, _)| Some(name));
+    let on = |section_name| TargetRef { section_name, ..entry(tenant) };
+    let spec = auth::envoy_gateway::of_port(&port.sources, sections.map(on).collect());
+    Some(Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec)))
 }
 
 fn firewall_policy(tenant: &ResolvedTenant) -> eg::EnvoyExtensionPolicySpec {

@@ -17,6 +17,7 @@ use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
+use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::tls::ResolvedTls;
 use crate::world::GatewayRef;
 
@@ -74,6 +75,12 @@ pub fn policies_of_entry(tenant: &ResolvedTenant) -> Vec<ChildKey> {
     kinds.iter().map(key).collect()
 }
 
+/// The policy of a port, where it has one: while the data plane refuses it, everybody may connect.
+pub fn policy_of_port(tenant: &ResolvedTenant, port: &ResolvedPort) -> ChildKey {
+    let name = format!("{}-{}", tenant.name, port.name);
+    ChildKey::new(ChildKind::SecurityPolicy, &tenant.name.gateway_namespace(), &name)
+}
+
 /// Whether a backend learns of a client's certificate.
 const fn shows_clients(tenant: &ResolvedTenant) -> bool {
     tenant.tls.client_certificates.is_some() && tenant.placement.own_gateway
@@ -116,11 +123,19 @@ pub fn listener_tls_options(data_plane: DataPlane, tls: &ResolvedTls) -> Option<
 }
 
 fn entry_of(tenant: &ResolvedTenant) -> Vec<TargetRef> {
-    vec![TargetRef { group: super::GATEWAY_API.into(), kind: "ListenerSet".into(), name: tenant.name.to_string() }]
+    vec![entry(tenant)]
+}
+
+fn entry(tenant: &ResolvedTenant) -> TargetRef {
+    target("ListenerSet", tenant.name.as_str())
 }
 
 fn gateway_of(gateway: &GatewayRef) -> Vec<TargetRef> {
-    vec![TargetRef { group: super::GATEWAY_API.into(), kind: "Gateway".into(), name: gateway.name.clone() }]
+    vec![target("Gateway", &gateway.name)]
+}
+
+fn target(kind: &str, name: &str) -> TargetRef {
+    TargetRef { group: super::GATEWAY_API.into(), kind: kind.into(), name: name.into(), section_name: None }
 }
 
 /// What of a request's headers never gets further; beside those by which Envoy is spoken to.

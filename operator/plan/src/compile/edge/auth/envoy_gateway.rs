@@ -6,6 +6,16 @@ use octroi_external::{TargetRef, envoy_gateway as eg};
 use super::{KeyPlace, TOKEN_HEADER, TOKEN_PREFIX, path, place};
 use crate::resolve::auth::{Guard, Issuer, TenantsAuth};
 
+/// The policy of a port. It comes before the one of the entry, which speaks of requests: Envoy Gateway 1.9.1 would apply that
+/// one's rules to connections, without what they say of paths and tokens (internal/gatewayapi/securitypolicy.go).
+pub(in crate::compile::edge) fn of_port(sources: &[String], target_refs: Vec<TargetRef>) -> eg::SecurityPolicySpec {
+    let principal =
+        if sources.is_empty() { anybody() } else { eg::Principal { client_cidrs: sources.to_vec(), jwt: None } };
+    let rules = vec![rule("allowed-sources".into(), "Allow", None, principal)];
+    let authorization = Some(eg::Authorization { default_action: "Deny", rules });
+    eg::SecurityPolicySpec { target_refs, jwt: None, api_key_auth: None, authorization }
+}
+
 /// Every address. A rule must say from whom.
 const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
