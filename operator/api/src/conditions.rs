@@ -66,6 +66,8 @@ pub enum Reason {
     NotProgrammed,
     /// A certificate was not issued.
     CertificateNotReady,
+    /// A certificate serves, and its renewal is overdue.
+    RenewalFailing,
     /// A move to another gateway waits for somebody to accept the gap.
     GapNotAccepted,
     /// The API server refused a write of the operator.
@@ -76,7 +78,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -91,6 +93,7 @@ impl Reason {
         Self::MissingApi,
         Self::NotProgrammed,
         Self::CertificateNotReady,
+        Self::RenewalFailing,
         Self::GapNotAccepted,
         Self::ApplyFailed,
         Self::Terminating,
@@ -113,6 +116,7 @@ impl Reason {
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",
             Self::CertificateNotReady => "CertificateNotReady",
+            Self::RenewalFailing => "RenewalFailing",
             Self::GapNotAccepted => "GapNotAccepted",
             Self::ApplyFailed => "ApplyFailed",
             Self::Terminating => "Terminating",

@@ -43,7 +43,7 @@ pub use tenant::{
     NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
     TenantStatus,
 };
-pub use tenant_tls::{ClientCertificates, TenantTls};
+pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
 pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};
 
 use k8s_openapi::schemars;

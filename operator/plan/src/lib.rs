@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod adoption;
+pub mod certificate;
 pub mod child;
 pub mod class;
 pub mod compile;

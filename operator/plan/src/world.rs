@@ -148,6 +148,7 @@ impl World {
         }
         if let Facts::Entry { parent: (namespace, name), programmed, .. } = &object.facts
             && let Some(Owner::Tenant(tenant)) = &object.owner
+            && is_entry(&key, tenant)
         {
             // A reservation is newer than what the entry says while a move is under way.
             let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
@@ -173,7 +174,9 @@ impl World {
                 self.unlink(key);
                 let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
-                if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner) {
+                if let Some(Owner::Tenant(tenant)) = owner
+                    && is_entry(key, &tenant)
+                {
                     self.attached.remove(&tenant);
                     self.left.remove(&tenant);
                     if !self.tenants.contains_key(&tenant) {
@@ -250,7 +253,7 @@ impl World {
     /// Forgets a Tenant. Its place is kept while it has an entry: whoever takes that back finds it where it is.
     pub fn forget_tenant(&mut self, tenant: &str) -> Option<TenantView> {
         let owner = Owner::Tenant(tenant.to_owned());
-        if self.owned_by(&owner).all(|key| key.kind != ChildKind::ListenerSet) {
+        if self.owned_by(&owner).all(|key| !is_entry(key, tenant)) {
             self.placements.remove(tenant);
         }
         self.wanted.remove(tenant);
@@ -310,6 +313,11 @@ impl World {
             }
         }
     }
+}
+
+/// Whether this is the tenant's entry, and not the listeners by which its domains are proved.
+fn is_entry(key: &ChildKey, tenant: &str) -> bool {
+    key.kind == ChildKind::ListenerSet && key.name == tenant
 }
 
 /// Resource versions of one resource are integers that grow (KEP-5504, Kubernetes 1.35). What is not a number counts as

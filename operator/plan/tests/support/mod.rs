@@ -194,6 +194,15 @@ impl Cluster {
         self.show(key);
     }
 
+    /// Another controller writes this status.
+    pub fn report(&mut self, key: &ChildKey, status: &Value) {
+        self.clock += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        object.body["status"] = status.clone();
+        (object.judged, object.version) = (None, self.clock);
+        self.show(key);
+    }
+
     /// Reconciles and judges until nothing is left to do.
     pub fn settle(&mut self) {
         for _ in 0..12 {
