@@ -66,6 +66,8 @@ pub enum Reason {
     NotProgrammed,
     /// A certificate was not issued.
     CertificateNotReady,
+    /// A certificate waits until its issuer may be asked for it.
+    IssuanceQueued,
     /// A certificate serves, and its renewal is overdue.
     RenewalFailing,
     /// A move to another gateway waits for somebody to accept the gap.
@@ -78,7 +80,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -93,6 +95,7 @@ impl Reason {
         Self::MissingApi,
         Self::NotProgrammed,
         Self::CertificateNotReady,
+        Self::IssuanceQueued,
         Self::RenewalFailing,
         Self::GapNotAccepted,
         Self::ApplyFailed,
@@ -116,6 +119,7 @@ impl Reason {
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",
             Self::CertificateNotReady => "CertificateNotReady",
+            Self::IssuanceQueued => "IssuanceQueued",
             Self::RenewalFailing => "RenewalFailing",
             Self::GapNotAccepted => "GapNotAccepted",
             Self::ApplyFailed => "ApplyFailed",

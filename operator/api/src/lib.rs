@@ -30,9 +30,9 @@ mod waf;
 pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
-    CertificateScope, ClassGateway, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity,
-    Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
-    TlsVersion,
+    CertificateScope, ClassGateway, ClassIssuance, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef,
+    PodSecurity, Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec,
+    TenantClassStatus, TlsVersion,
 };
 pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};

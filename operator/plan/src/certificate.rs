@@ -24,6 +24,10 @@ pub struct CertificateView {
     pub failed_attempts: i64,
     /// What was said of the last of them, while no other is under way.
     pub failure: Option<String>,
+    /// Who issues it: API group, kind and name in one word.
+    pub issuer: String,
+    /// Since when it is asked for.
+    pub created: Option<Timestamp>,
 }
 
 impl CertificateView {
@@ -45,6 +49,10 @@ impl CertificateView {
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
             failure,
+            issuer: ["group", "kind", "name"]
+                .map(|part| object["spec"]["issuerRef"][part].as_str().unwrap_or_default())
+                .join("/"),
+            created: time("/metadata/creationTimestamp"),
         }
     }
 

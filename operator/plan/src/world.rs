@@ -9,6 +9,7 @@ use octroi_api::{GatewayMode, TenantClass, labels};
 use crate::adoption::Found;
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
+use crate::issuance::Issuances;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
@@ -96,6 +97,7 @@ pub struct World {
     attached: BTreeMap<String, GatewayRef>,
     left: BTreeMap<String, GatewayRef>,
     wanted: BTreeMap<String, Vec<Hostname>>,
+    issuances: Issuances,
 }
 
 /// What an observation changed.
@@ -143,6 +145,9 @@ impl World {
             }
         }
         self.unlink(&key);
+        if let Facts::Certificate(view) = &object.facts {
+            self.issuances.observe(&key, &view.issuer, view.created);
+        }
         if let Facts::Claim { host, tenant } = &object.facts {
             self.claims.insert(key.clone(), (host.clone(), tenant.clone()));
         }
@@ -174,6 +179,7 @@ impl World {
                 self.unlink(key);
                 let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
+                self.issuances.forget(key);
                 if let Some(Owner::Tenant(tenant)) = owner
                     && is_entry(key, &tenant)
                 {
@@ -216,17 +222,24 @@ impl World {
         self.placements.get(tenant)
     }
 
-    /// Keeps what a plan is about to take, before the first write of it: the place on a Gateway, and the hosts. Two plans
-    /// made one after the other never count on the same.
+    /// What issuers were asked for, and are about to be.
+    pub fn issuances(&self) -> &Issuances {
+        &self.issuances
+    }
+
+    /// Keeps what a plan is about to take, before the first write of it: the place on a Gateway, the hosts, and new certificates
+    /// of its issuer. Two plans made one after the other never count on the same.
     pub fn note_plan(&mut self, plan: &ResolvedTenant) -> Noticed {
         let hosts = plan.hosts.iter().filter(|h| h.claim != ClaimState::Taken).map(|h| h.host.clone()).collect();
         self.wanted.insert(plan.name.to_string(), hosts);
+        self.issuances.note(plan.name.as_str(), plan.issuance.asked.clone());
         self.reserve(plan.name.as_str(), &plan.placement.target)
     }
 
-    /// Gives up the hosts that a plan counted on: it was refused.
+    /// Gives up the hosts and certificates that a plan counted on: it was refused.
     pub fn drop_wanted(&mut self, tenant: &str) {
         self.wanted.remove(tenant);
+        self.issuances.drop_asked(tenant);
     }
 
     /// The Gateway that a tenant's entry is attached to.
@@ -256,7 +269,7 @@ impl World {
         if self.owned_by(&owner).all(|key| !is_entry(key, tenant)) {
             self.placements.remove(tenant);
         }
-        self.wanted.remove(tenant);
+        self.drop_wanted(tenant);
         self.tenants.remove(tenant)
     }
 

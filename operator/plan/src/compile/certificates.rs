@@ -23,11 +23,11 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let own: Vec<&ResolvedHost> =
         owned.iter().copied().filter(|h| h.certificate == CertificateSource::Tenant).collect();
     if let Some(first) = own.first() {
-        children.push(requested(tenant, &first.secret, &own, metadata));
+        children.extend(requested(tenant, &first.secret, &own, metadata));
     }
     for host in owned {
         match host.certificate {
-            CertificateSource::Domain => children.push(requested(tenant, &host.secret, &[host], metadata)),
+            CertificateSource::Domain => children.extend(requested(tenant, &host.secret, &[host], metadata)),
             CertificateSource::Class => children.push(grant(tenant, &host.secret, metadata)),
             CertificateSource::Tenant | CertificateSource::Provided => {}
         }
@@ -35,13 +35,22 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     children
 }
 
-fn requested(tenant: &ResolvedTenant, secret: &SecretRef, hosts: &[&ResolvedHost], metadata: &Metadata) -> Child {
+/// The Certificate of these hosts, unless it has to wait for the issuer.
+fn requested(
+    tenant: &ResolvedTenant,
+    secret: &SecretRef,
+    hosts: &[&ResolvedHost],
+    metadata: &Metadata,
+) -> Option<Child> {
     let key = ChildKey::new(ChildKind::Certificate, &secret.namespace, &secret.name);
+    if tenant.issuance.queued.contains_key(&key) {
+        return None;
+    }
     let mut metadata = metadata.of_child(&key);
     if hosts.iter().any(|host| host.is_proved_by_http()) {
         metadata.annotations = Some(http01::annotations(tenant));
     }
-    certificate(&key, metadata, hosts.iter().map(|h| h.host.to_string()).collect(), &tenant.class)
+    Some(certificate(&key, metadata, hosts.iter().map(|h| h.host.to_string()).collect(), &tenant.class))
 }
 
 /// The wildcard certificate of a class that has one.

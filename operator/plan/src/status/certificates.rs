@@ -23,15 +23,18 @@ pub fn ready(tenant: &ResolvedTenant, desired: &[Child], world: &World) -> Verdi
     }
     let needed = needed(tenant, desired);
     let missing = needed.iter().find_map(|key| Some((key, obstacle(key, world)?)));
-    match missing.or_else(|| needed.iter().find_map(|key| Some((key, overdue(key, world)?)))) {
+    let waiting = || tenant.issuance.queued.iter().next().map(|(key, until)| (key, queued(tenant, *until)));
+    let overdue = || needed.iter().find_map(|key| Some((key, overdue(key, world)?)));
+    match missing.or_else(waiting).or_else(overdue) {
         None => holds(KIND, format!("{} issued", needed.len())),
         Some((key, (reason, why))) => fails(KIND, reason, format!("{}: {why}", key.name)),
     }
 }
 
-/// When the renewal of a certificate of this tenant becomes overdue next, if nothing happens until then.
+/// When a renewal becomes overdue next, or a certificate that waits for its issuer may be asked for, if nothing happens until then.
 pub fn next_look(tenant: &ResolvedTenant, desired: &[Child], world: &World) -> Option<Timestamp> {
-    next_overdue(needed(tenant, desired).iter(), world)
+    let overdue = next_overdue(needed(tenant, desired).iter(), world);
+    tenant.issuance.queued.values().copied().chain(overdue).min()
 }
 
 /// When the renewal of one of these becomes overdue next.
@@ -40,8 +43,25 @@ pub fn next_overdue<'a>(keys: impl Iterator<Item = &'a ChildKey>, world: &World)
 }
 
 /// What keeps a host's certificate from being issued.
-pub fn obstacle_of_host(host: &ResolvedHost, world: &World) -> Option<(Reason, String)> {
-    obstacle(&key(host)?, world)
+pub fn obstacle_of_host(host: &ResolvedHost, tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
+    let key = key(host)?;
+    match tenant.issuance.queued.get(&key) {
+        Some(until) => Some(queued(tenant, *until)),
+        None => obstacle(&key, world),
+    }
+}
+
+/// Nobody else is named: how many wait is nobody's business but the platform's.
+fn queued(tenant: &ResolvedTenant, until: Timestamp) -> (Reason, String) {
+    let class = &tenant.class;
+    let allowed = class.issuance.map(|limit| format!(" ({} in {} h)", limit.certificates, limit.window.as_hours()));
+    let message = format!(
+        "issuer {} was asked for as many new certificates as spec.tls.issuance of class '{}' allows{}: this one follows by itself, not before {until}",
+        class.issuer.name,
+        class.name,
+        allowed.unwrap_or_default()
+    );
+    (Reason::IssuanceQueued, message)
 }
 
 /// What will take a host's certificate away that serves now.

@@ -36,7 +36,7 @@ fn host_obstacle(host: &ResolvedHost, tenant: &ResolvedTenant, world: &World) ->
         ClaimState::Free => return Some((Reason::Progressing, "waiting for its claim".into())),
         ClaimState::Ours => {}
     }
-    certificates::obstacle_of_host(host, world).or_else(|| listener_obstacle(host, tenant, world))
+    certificates::obstacle_of_host(host, tenant, world).or_else(|| listener_obstacle(host, tenant, world))
 }
 
 fn listener_obstacle(host: &ResolvedHost, tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
