@@ -111,7 +111,8 @@ fn hosts(status: &TenantStatus, width: usize) -> String {
     let mut text = format!("\nHosts: {ready} of {} ready\n", status.domains.len());
     for domain in &status.domains {
         let _ = writeln!(text, "  {:<5}  {}", if domain.ready { "ready" } else { "-" }, plain(&domain.host));
-        if let Some(reason) = domain.reason.as_ref().filter(|_| !domain.ready) {
+        // Also of a host that is served: a certificate that is not renewed takes it away.
+        if let Some(reason) = &domain.reason {
             let message = domain.message.as_deref().unwrap_or_default();
             text += &wrapped(&format!("{reason}: {message}"), INDENT, width);
         }
@@ -206,6 +207,7 @@ mod tests {
             "domains": [
                 {"host": "acme.apps.test", "ready": true},
                 {"host": "shop.acme.example", "ready": false, "reason": "CertificateNotReady", "message": "cert-manager says no; see kubectl describe certificate -n gw-acme shop.acme.example"},
+                {"host": "pay.acme.example", "ready": true, "certificateExpires": EVENING, "reason": "RenewalFailing", "message": "it serves until the evening"},
             ],
             "namespaces": {"desired": 2, "ready": 1, "failing": [{"name": "acme-prod", "reason": "Progressing", "message": "rolebindings acme-prod/octroi-edit is not in place yet"}]},
             "routes": {"accepted": 41, "rejected": 3, "suspended": 0, "pending": 2, "failing": [
@@ -223,11 +225,13 @@ Tenant acme
       Suspended until 2026-12-31T18:00:00Z, because: phishing [2J. To
       end it: octroi resume acme
 
-Hosts: 1 of 2 ready
+Hosts: 2 of 3 ready
   ready  acme.apps.test
   -      shop.acme.example
       CertificateNotReady: cert-manager says no; see kubectl describe
       certificate -n gw-acme shop.acme.example
+  ready  pay.acme.example
+      RenewalFailing: it serves until the evening
 
 Namespaces: 1 of 2 ready
   acme-prod  Progressing
