@@ -14,6 +14,8 @@ mod access_log;
 mod auth;
 #[path = "e2e/blast.rs"]
 mod blast;
+#[path = "e2e/certificates.rs"]
+mod certificates;
 #[path = "e2e/client_certificates.rs"]
 mod client_certificates;
 #[path = "e2e/contract.rs"]

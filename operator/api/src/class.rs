@@ -190,6 +190,10 @@ pub enum ServiceType {
 pub struct ClassTls {
     /// The cert-manager issuer of all certificates of the class.
     pub issuer_ref: IssuerRef,
+    /// How many new certificates that issuer is asked for, all classes together, so that they stay below what a public authority
+    /// takes; what is above waits its turn, and says so. Default: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuance: Option<ClassIssuance>,
     /// One certificate per tenant, or one of the class for the single host `<tenant>.<baseDomain>`. Default: PerTenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateScope>,
@@ -215,6 +219,18 @@ pub struct ClassTls {
     /// HTTP Strict Transport Security (RFC 6797). Default: one year, this host only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts: Option<Hsts>,
+}
+
+/// How many new certificates an issuer is asked for. Renewals are cert-manager's, and do not count.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+pub struct ClassIssuance {
+    /// At most so many.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub certificates: i32,
+    /// In so many hours, whenever they begin. Default: 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 168))]
+    pub hours: Option<i32>,
 }
 
 /// A cert-manager issuer that every namespace can use.

@@ -72,6 +72,10 @@ pub enum Reason {
     NotProgrammed,
     /// A certificate was not issued.
     CertificateNotReady,
+    /// A certificate waits until its issuer may be asked for it.
+    IssuanceQueued,
+    /// A certificate serves, and its renewal is overdue.
+    RenewalFailing,
     /// A move to another gateway waits for somebody to accept the gap.
     GapNotAccepted,
     /// The API server refused a write of the operator.
@@ -82,7 +86,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -100,6 +104,8 @@ impl Reason {
         Self::MissingApi,
         Self::NotProgrammed,
         Self::CertificateNotReady,
+        Self::IssuanceQueued,
+        Self::RenewalFailing,
         Self::GapNotAccepted,
         Self::ApplyFailed,
         Self::Terminating,
@@ -125,6 +131,8 @@ impl Reason {
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",
             Self::CertificateNotReady => "CertificateNotReady",
+            Self::IssuanceQueued => "IssuanceQueued",
+            Self::RenewalFailing => "RenewalFailing",
             Self::GapNotAccepted => "GapNotAccepted",
             Self::ApplyFailed => "ApplyFailed",
             Self::Terminating => "Terminating",

@@ -35,9 +35,9 @@ mod waf;
 pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
-    CertificateScope, ClassGateway, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef, PodSecurity,
-    Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec, TenantClassStatus,
-    TlsVersion,
+    CertificateScope, ClassGateway, ClassIssuance, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef,
+    PodSecurity, Proxy, ProxyService, ResourceList, Resources, ServiceType, TenantClass, TenantClassSpec,
+    TenantClassStatus, TlsVersion,
 };
 pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
@@ -50,7 +50,7 @@ pub use tenant::{
     NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
     TenantStatus,
 };
-pub use tenant_tls::{ClientCertificates, TenantTls};
+pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
 pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};
 
 use k8s_openapi::schemars;

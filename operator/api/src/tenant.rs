@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantWaf};
+use crate::{DomainTls, GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantWaf};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -190,13 +190,15 @@ pub struct TenantNamespace {
 /// A host of the client's own.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
-    /// An exact host (`shop.acme.example`) or a wildcard of one label (`*.acme.example`). Octroi asks the class's
-    /// issuer for its certificate.
+    /// An exact host (`shop.acme.example`) or a wildcard of one label (`*.acme.example`).
     #[schemars(length(max = 200))]
     #[x_kube(validation = ("self.matches('^([*][.])?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "domains[].host must be a lower-case DNS name such as shop.acme.example or *.acme.example: no scheme, port, path, upper case or trailing dot, and an internationalised name in its xn-- form"))]
     #[x_kube(validation = ("!self.startsWith('*.') || self.substring(2).contains('.')", "domains[].host must not be a wildcard of a top-level domain: name the domain, such as *.acme.example"))]
     #[x_kube(validation = ("!self.matches('(^|[.])([a-wyz0-9].|x[^n])--')", "domains[].host has a label with '--' in its third and fourth place, which DNS reserves for xn-- names (RFC 5890): choose another name"))]
     pub host: String,
+    /// Where its certificate comes from. Default: Octroi asks the class's issuer for one, and has it renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<DomainTls>,
 }
 
 /// Where a tenant's traffic enters.
@@ -335,17 +337,22 @@ pub struct GatewayStatus {
 
 /// One host of a tenant.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct DomainStatus {
     /// The host.
     #[schemars(length(max = 253))]
     pub host: String,
     /// Whether it is claimed, has its certificate and is programmed.
     pub ready: bool,
-    /// Why not, in one word.
+    /// Until when its certificate is good, as in RFC 3339; not said of a Secret that the run team provides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub certificate_expires: Option<String>,
+    /// Why not, or what threatens it, in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
-    /// Why not, and what to do.
+    /// Why not, or what threatens it, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,

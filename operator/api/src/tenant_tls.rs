@@ -29,3 +29,15 @@ pub struct ClientCertificates {
     #[x_kube(validation = ("self.contains('-----BEGIN CERTIFICATE-----')", "tls.clientCertificates.authorities must be certificates in PEM, such as the content of ca.crt"))]
     pub authorities: String,
 }
+
+/// Where the certificate of a domain comes from.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainTls {
+    /// A Secret of type `kubernetes.io/tls` in `gw-<tenant>`, which the run team puts there and renews; Octroi never reads it.
+    /// Default: none, and Octroi asks the class's issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = ("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')", "domains[].tls.secretName must be the name of a Secret: use lower-case letters, digits, '-' and '.', such as shop-2027"))]
+    pub secret_name: Option<String>,
+}

@@ -112,7 +112,8 @@ fn hosts(status: &TenantStatus, width: usize) -> String {
     let mut text = format!("\nHosts: {ready} of {} ready\n", status.domains.len());
     for domain in &status.domains {
         let _ = writeln!(text, "  {:<5}  {}", if domain.ready { "ready" } else { "-" }, plain(&domain.host));
-        if let Some(reason) = domain.reason.as_ref().filter(|_| !domain.ready) {
+        // Also of a host that is served: a certificate that is not renewed takes it away.
+        if let Some(reason) = &domain.reason {
             let message = domain.message.as_deref().unwrap_or_default();
             text += &wrapped(&format!("{reason}: {message}"), INDENT, width);
         }
@@ -223,6 +224,7 @@ mod tests {
             "domains": [
                 {"host": "acme.apps.test", "ready": true},
                 {"host": "shop.acme.example", "ready": false, "reason": "CertificateNotReady", "message": "cert-manager says no; see kubectl describe certificate -n gw-acme shop.acme.example"},
+                {"host": "pay.acme.example", "ready": true, "certificateExpires": EVENING, "reason": "RenewalFailing", "message": "it serves until the evening"},
             ],
             "layer4": [
                 {"name": "postgres", "port": 5432, "ready": false, "reason": "PortTaken", "message": "it belongs to somebody else: choose another one"},
@@ -244,11 +246,13 @@ Tenant acme
       Suspended until 2026-12-31T18:00:00Z, because: phishing [2J. To
       end it: octroi resume acme
 
-Hosts: 1 of 2 ready
+Hosts: 2 of 3 ready
   ready  acme.apps.test
   -      shop.acme.example
       CertificateNotReady: cert-manager says no; see kubectl describe
       certificate -n gw-acme shop.acme.example
+  ready  pay.acme.example
+      RenewalFailing: it serves until the evening
 
 Ports: 1 of 2 ready
   -      postgres 5432

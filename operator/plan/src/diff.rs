@@ -84,9 +84,11 @@ pub fn of(owner: &Owner, desired: &[Child], world: &World) -> Changes {
     let mut surplus: Vec<&ChildKey> = world.owned_by(owner).filter(|k| !wanted.contains(k)).collect();
     surplus.sort_by_key(|k| std::cmp::Reverse(k.kind.stage()));
     let in_place = changes.missing.is_empty();
+    let gives_listeners_up = surplus.iter().any(|key| key.kind == ChildKind::ListenerSet);
     for key in surplus {
         changes.leftover.insert(key.clone());
-        let may_go = (in_place && may_be_pruned(key, owner, world)) || key.kind.is_right();
+        let is_served = key.kind == ChildKind::DomainClaim && gives_listeners_up;
+        let may_go = (in_place && !is_served && may_be_pruned(key, owner, world)) || key.kind.is_right();
         if let Some(action) =
             world.get(key).filter(|o| may_go && !o.deleting).map(|o| removal(key, o, RemovalOf::Child))
         {

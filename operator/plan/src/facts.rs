@@ -3,6 +3,8 @@
 use octroi_api::labels;
 use serde_json::Value;
 
+use crate::certificate::CertificateView;
+
 /// Facts of an observed object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Facts {
@@ -53,10 +55,7 @@ pub enum Facts {
         refused: Option<String>,
     },
     /// A Certificate.
-    Certificate {
-        /// Whether it was issued for this generation.
-        issued: Progress,
-    },
+    Certificate(CertificateView),
 }
 
 /// Whether something was done for the current generation of an object.
@@ -106,7 +105,7 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
         | K::EnvoyExtensionPolicy
         | K::SecurityPolicy
         | K::TrafficPolicy => Facts::Policy { refused: refused_policy(object) },
-        K::Certificate => Facts::Certificate { issued: certificate(object) },
+        K::Certificate => Facts::Certificate(CertificateView::of(object)),
         _ => Facts::Presence,
     }
 }
@@ -122,7 +121,7 @@ fn text(object: &Value, pointer: &str) -> String {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn progress(object: &Value, pointer: &str, condition_type: &str) -> Progress {
+pub(crate) fn progress(object: &Value, pointer: &str, condition_type: &str) -> Progress {
     let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
     let conditions = object.pointer(pointer).and_then(Value::as_array);
     let condition = conditions.and_then(|all| all.iter().find(|c| c["type"] == condition_type));
@@ -136,23 +135,13 @@ fn progress(object: &Value, pointer: &str, condition_type: &str) -> Progress {
 /// cert-manager's `Ready` while a certificate is issued for the first time.
 const PASSING: [&str; 5] = ["Pending", "NoResources", "AddressNotAssigned", "DoesNotExist", "Issuing"];
 
-fn judge(condition: &Value) -> Progress {
+pub(crate) fn judge(condition: &Value) -> Progress {
     if condition["status"] == "True" {
         return Progress::Done;
     }
     let part = |key: &str| condition[key].as_str().unwrap_or_default().to_owned();
     let said = format!("{}: {}", part("reason"), part("message"));
     if PASSING.contains(&part("reason").as_str()) { Progress::Pending(Some(said)) } else { Progress::Failed(said) }
-}
-
-/// cert-manager tells a failure by `Issuing=False` with reason `Failed`; `Ready` keeps saying that there is none yet.
-fn certificate(object: &Value) -> Progress {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    let issuing = conditions.and_then(|all| all.iter().find(|c| c["type"] == "Issuing" && c["status"] == "False"));
-    match (progress(object, "/status/conditions", "Ready"), issuing) {
-        (Progress::Pending(_), Some(failed)) => judge(failed),
-        (progress, _) => progress,
-    }
 }
 
 /// A policy has conditions for each thing that it is attached to (GEP-713).
@@ -234,8 +223,7 @@ mod tests {
             json!({"metadata": {"generation": generation}, "status": {"conditions": [
                 {"type": "Ready", "status": "True", "observedGeneration": 1, "reason": "Ready", "message": ""}]}})
         };
-        let issued = |object: &Value| of(crate::ChildKind::Certificate, object);
-        assert_eq!(issued(&certificate(1)), Facts::Certificate { issued: Progress::Done });
-        assert_eq!(issued(&certificate(2)), Facts::Certificate { issued: Progress::Pending(None) });
+        assert_eq!(CertificateView::of(&certificate(1)).issued, Progress::Done);
+        assert_eq!(CertificateView::of(&certificate(2)).issued, Progress::Pending(None));
     }
 }

@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod adoption;
+pub mod certificate;
 pub mod child;
 pub mod class;
 pub mod compile;
@@ -16,6 +17,7 @@ pub mod diff;
 pub mod digest;
 pub mod facts;
 mod guards;
+pub mod issuance;
 pub mod kind;
 pub mod plan;
 pub mod quantity;

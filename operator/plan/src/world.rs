@@ -9,6 +9,7 @@ use octroi_api::{GatewayMode, TenantClass, labels};
 use crate::adoption::Found;
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
+use crate::issuance::Issuances;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
@@ -96,6 +97,7 @@ pub struct World {
     attached: BTreeMap<String, GatewayRef>,
     left: BTreeMap<String, GatewayRef>,
     wanted: BTreeMap<String, Vec<Hostname>>,
+    issuances: Issuances,
 }
 
 /// What an observation changed.
@@ -143,11 +145,15 @@ impl World {
             }
         }
         self.unlink(&key);
+        if let Facts::Certificate(view) = &object.facts {
+            self.issuances.observe(&key, &view.issuer, view.created);
+        }
         if let Facts::Claim { host, tenant } = &object.facts {
             self.claims.insert(key.clone(), (host.clone(), tenant.clone()));
         }
         if let Facts::Entry { parent: (namespace, name), programmed, .. } = &object.facts
             && let Some(Owner::Tenant(tenant)) = &object.owner
+            && is_entry(&key, tenant)
         {
             // A reservation is newer than what the entry says while a move is under way.
             let gateway = GatewayRef { namespace: namespace.clone(), name: name.clone() };
@@ -173,7 +179,10 @@ impl World {
                 self.unlink(key);
                 let owner = self.objects.remove(key).and_then(|o| o.owner);
                 self.claims.remove(key);
-                if let (ChildKind::ListenerSet, Some(Owner::Tenant(tenant))) = (key.kind, owner) {
+                self.issuances.forget(key);
+                if let Some(Owner::Tenant(tenant)) = owner
+                    && is_entry(key, &tenant)
+                {
                     self.attached.remove(&tenant);
                     self.left.remove(&tenant);
                     if !self.tenants.contains_key(&tenant) {
@@ -213,17 +222,24 @@ impl World {
         self.placements.get(tenant)
     }
 
-    /// Keeps what a plan is about to take, before the first write of it: the place on a Gateway, and the hosts. Two plans
-    /// made one after the other never count on the same.
+    /// What issuers were asked for, and are about to be.
+    pub fn issuances(&self) -> &Issuances {
+        &self.issuances
+    }
+
+    /// Keeps what a plan is about to take, before the first write of it: the place on a Gateway, the hosts, and new certificates
+    /// of its issuer. Two plans made one after the other never count on the same.
     pub fn note_plan(&mut self, plan: &ResolvedTenant) -> Noticed {
         let hosts = plan.hosts.iter().filter(|h| h.claim != ClaimState::Taken).map(|h| h.host.clone()).collect();
         self.wanted.insert(plan.name.to_string(), hosts);
+        self.issuances.note(plan.name.as_str(), plan.issuance.asked.clone());
         self.reserve(plan.name.as_str(), &plan.placement.target)
     }
 
-    /// Gives up the hosts that a plan counted on: it was refused.
+    /// Gives up the hosts and certificates that a plan counted on: it was refused.
     pub fn drop_wanted(&mut self, tenant: &str) {
         self.wanted.remove(tenant);
+        self.issuances.drop_asked(tenant);
     }
 
     /// The Gateway that a tenant's entry is attached to.
@@ -250,10 +266,10 @@ impl World {
     /// Forgets a Tenant. Its place is kept while it has an entry: whoever takes that back finds it where it is.
     pub fn forget_tenant(&mut self, tenant: &str) -> Option<TenantView> {
         let owner = Owner::Tenant(tenant.to_owned());
-        if self.owned_by(&owner).all(|key| key.kind != ChildKind::ListenerSet) {
+        if self.owned_by(&owner).all(|key| !is_entry(key, tenant)) {
             self.placements.remove(tenant);
         }
-        self.wanted.remove(tenant);
+        self.drop_wanted(tenant);
         self.tenants.remove(tenant)
     }
 
@@ -310,6 +326,11 @@ impl World {
             }
         }
     }
+}
+
+/// Whether this is the tenant's entry, and not the listeners by which its domains are proved.
+fn is_entry(key: &ChildKey, tenant: &str) -> bool {
+    key.kind == ChildKind::ListenerSet && key.name == tenant
 }
 
 /// Resource versions of one resource are integers that grow (KEP-5504, Kubernetes 1.35). What is not a number counts as

@@ -28,7 +28,7 @@ use Port::{Beside, Http, Https, Inner, Metrics, Tcp, Udp, Xds};
 pub type Flow = (&'static str, &'static str, Port);
 
 /// What passes whatever the class says.
-pub const PASSES: [Flow; 33] = [
+pub const PASSES: [Flow; 35] = [
     ("acme", "acme-jobs", Tcp(8080)),
     ("acme-jobs", "acme", Udp(514)),
     ("acme-as-globex-proxy", "acme-jobs", Tcp(8080)),
@@ -64,6 +64,9 @@ pub const PASSES: [Flow; 33] = [
     ("globex-proxy", "dns", Tcp(53)),
     ("shared-proxy", "firewall", Tcp(9002)),
     ("globex-proxy", "firewall", Tcp(9002)),
+    // An authority that looks for the proof of a domain.
+    ("shared-proxy", "solver-in-gw-acme", Tcp(8089)),
+    ("globex-proxy", "solver-in-gw-globex", Tcp(8089)),
     // No business of Octroi's.
     ("operator", "controller", Tcp(443)),
     ("default", "dns", Udp(53)),
@@ -77,7 +80,7 @@ pub const ASKED: [Flow; 3] = [
 ];
 
 /// What is stopped whatever the class says.
-pub const STOPPED: [Flow; 82] = [
+pub const STOPPED: [Flow; 90] = [
     // Between tenants.
     ("acme", "globex", Tcp(8080)),
     ("globex", "acme", Tcp(8080)),
@@ -135,6 +138,14 @@ pub const STOPPED: [Flow; 82] = [
     ("shared-proxy", "shop-as-dns", Udp(53)),
     ("shared-proxy", "firewall", Tcp(8080)),
     ("shared-proxy", "beside-shared-proxy", Tcp(9002)),
+    ("shared-proxy", "solver-in-gw-acme", Tcp(8080)),
+    ("shared-proxy", "gw-acme-as-controller", Tcp(8089)),
+    ("shared-proxy", "shop-as-solver", Tcp(8089)),
+    ("globex-proxy", "solver-in-gw-acme", Tcp(8089)),
+    ("globex-proxy", "acme-as-solver", Tcp(8089)),
+    ("globex-proxy", "beside-globex-proxy", Tcp(8089)),
+    ("acme", "solver-in-gw-acme", Tcp(8089)),
+    ("acme", "solver-in-gw-globex", Tcp(8089)),
     ("globex-proxy", "shop-as-firewall", Tcp(9002)),
     ("globex-proxy", "acme-as-firewall", Tcp(9002)),
     ("acme", "firewall", Tcp(9002)),

@@ -11,7 +11,7 @@ use super::flows::{PASSES, STOPPED, wrong};
 use super::stage::{ENVOY_GATEWAY, KGATEWAY, PLANES, Plane, Stage, ends};
 
 /// Every port that anybody listens on, and some that nobody does.
-const PORTS: [(u16, &str); 28] = [
+const PORTS: [(u16, &str); 29] = [
     (22, "TCP"),
     (53, "TCP"),
     (53, "UDP"),
@@ -25,6 +25,7 @@ const PORTS: [(u16, &str); 28] = [
     (8080, "UDP"),
     (8081, "TCP"),
     (8082, "TCP"),
+    (8089, "TCP"),
     (8234, "TCP"),
     (9002, "TCP"),
     (9090, "TCP"),

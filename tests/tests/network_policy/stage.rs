@@ -237,7 +237,7 @@ type PodRow<'a> = (&'static str, &'a str, &'a [(&'a str, &'a str)]);
 /// The pods and addresses of the flows, by name.
 pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
     let (control_namespace, key, value) = plane.controller;
-    let pods: [PodRow<'_>; 35] = [
+    let pods: [PodRow<'_>; 38] = [
         ("acme", "acme", &[("app", "web")]),
         ("acme-jobs", "acme-jobs", &[("app", "job")]),
         ("globex", "globex", &[("app", "web")]),
@@ -248,6 +248,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("solver-in-gw-acme", "gw-acme", &[("acme.cert-manager.io/http01-solver", "true")]),
         ("solver-in-gw-globex", "gw-globex", &[("acme.cert-manager.io/http01-solver", "true")]),
         ("beside-shared-proxy", "octroi-gateways", &[("app", "stray")]),
+        ("beside-globex-proxy", "gw-globex", &[("app", "stray")]),
         ("firewall", "octroi-gateways", &[("app.kubernetes.io/name", "octroi-waf")]),
         ("dns", "kube-system", &[("k8s-app", "kube-dns")]),
         ("kube-system", "kube-system", &[("k8s-app", "metrics-server")]),
@@ -268,6 +269,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("gw-acme-as-controller", "gw-acme", &[(key, value)]),
         ("globex-as-controller", "globex", &[(key, value)]),
         ("acme-as-firewall", "acme", &[("app.kubernetes.io/name", "octroi-waf")]),
+        ("acme-as-solver", "acme", &[("acme.cert-manager.io/http01-solver", "true")]),
         // Where no policy is, and pods are called like others'.
         ("shop", "shop", &[("octroi.dev/tenant", "acme"), ("octroi.dev/role", "tenant")]),
         ("shop-as-shared-proxy", "shop", &[(GATEWAY_NAME, "standard-0")]),
@@ -275,6 +277,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("shop-as-acme-proxy", "shop", &[(GATEWAY_NAME, "acme")]),
         ("shop-as-firewall", "shop", &[("app.kubernetes.io/name", "octroi-waf")]),
         ("shop-as-dns", "shop", &[("k8s-app", "kube-dns")]),
+        ("shop-as-solver", "shop", &[("acme.cert-manager.io/http01-solver", "true")]),
     ];
     let pod = |(index, (name, namespace, labels)): (usize, PodRow<'_>)| {
         let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

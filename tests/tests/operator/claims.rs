@@ -1,5 +1,7 @@
 //! A host has one owner at every instant, and the same one after a restore in any order.
 
+use std::collections::BTreeSet;
+
 use kube::ResourceExt as _;
 use kube::api::{DynamicObject, ListParams};
 use octroi_tests::player::{Order, Part};
@@ -66,7 +68,7 @@ async fn the_first_keeps_a_host_and_the_second_gets_it_only_after_the_firsts_ent
 
     let scenes = history.scenes().await;
     for (entry, scene) in &scenes {
-        let holders: Vec<_> = holders(scene, HOST);
+        let holders = holders(scene, HOST);
         assert!(holders.len() <= 1, "{holders:?} at version {}", entry.version);
     }
     let claim_went = scenes.iter().find(|(e, _)| e.kind == CLAIM && e.is_gone && e.object.name_any() == HOST).unwrap();
@@ -75,9 +77,10 @@ async fn the_first_keeps_a_host_and_the_second_gets_it_only_after_the_firsts_ent
     assert!(programmed["observedGeneration"].as_i64() >= gone.metadata.generation, "{programmed}");
 }
 
-fn holders(scene: &Scene, host: &str) -> Vec<String> {
-    let lists = |((kind, path), object): (&(crate::world::Kind, String), &DynamicObject)| {
-        (*kind == ENTRY && hosts(object).iter().any(|h| h == host)).then(|| path.clone())
+/// The namespaces of the tenants that have a listener for a host, on whatever port.
+fn holders(scene: &Scene, host: &str) -> BTreeSet<String> {
+    let lists = |((kind, _), object): (&(crate::world::Kind, String), &DynamicObject)| {
+        (*kind == ENTRY && hosts(object).iter().any(|h| h == host)).then(|| object.namespace().unwrap_or_default())
     };
     scene.iter().filter_map(lists).collect()
 }

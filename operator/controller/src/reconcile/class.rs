@@ -1,7 +1,7 @@
 //! One TenantClass: finalizer, shared Gateways, certificate, status, Event.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -10,10 +10,11 @@ use kube::runtime::controller::Action;
 use octroi_api::TenantClass;
 use octroi_api::conditions::{ConditionType, reason_of};
 use octroi_plan::class::{ClassPlan, plan};
-use octroi_plan::status::{self, Failure};
+use octroi_plan::status::{self, Failure, certificates};
+use octroi_plan::world::World;
 
 use super::converge::converge;
-use super::{Context, finish, status as status_write};
+use super::{Context, finish, status as status_write, time_to};
 use crate::error::ReconcileError;
 use crate::finalizer;
 
@@ -43,7 +44,11 @@ async fn once(class: &TenantClass, context: &Context) -> Result<Action, Reconcil
         context.metrics.wrote_resource(RESOURCE, "patch", stored.is_ok());
         context.state.classes.note(stored?);
     }
-    let (plan, failures) = converge(context, |world| plan(class, world), ClassPlan::changes).await?;
+    let plan = |world: &mut World| {
+        world.now = Timestamp::now();
+        plan(class, world)
+    };
+    let (plan, failures) = converge(context, plan, ClassPlan::changes).await?;
     if plan.releases() {
         let cleared = finalizer::clear(&api, class).await;
         context.metrics.wrote_resource(RESOURCE, "patch", cleared.is_ok());
@@ -52,7 +57,14 @@ async fn once(class: &TenantClass, context: &Context) -> Result<Action, Reconcil
         return Ok(Action::await_change());
     }
     write_status(&api, class, &plan, &failures, context).await?;
-    finish(RESOURCE, &class.name_any(), &failures, context)
+    let action = finish(RESOURCE, &class.name_any(), &failures, context)?;
+    Ok(look_again(&plan, &context.state.world()).map_or(action, Action::requeue))
+}
+
+/// When the renewal of the class's certificate becomes overdue.
+fn look_again(plan: &ClassPlan, world: &World) -> Option<Duration> {
+    let ClassPlan::Keep { desired, .. } = plan else { return None };
+    certificates::next_overdue(desired.iter().map(|child| &child.key), world).map(time_to)
 }
 
 async fn write_status(

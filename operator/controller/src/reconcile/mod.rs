@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use octroi_plan::status::Failure;
@@ -29,6 +30,8 @@ use crate::{Config, discovery, proxies, triggers};
 
 /// Reconciles of one controller at once.
 const CONCURRENCY: u16 = 32;
+/// tokio's timers reach two years; a certificate may live longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(30 * 24);
 /// Events that come together are answered together.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
@@ -102,6 +105,11 @@ pub async fn run(
     tokio::join!(tenants, classes);
     readiness.abort();
     watches.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// The time until then, or to look again before: a timer has an end.
+fn time_to(then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(Timestamp::now())).unwrap_or_default().min(LONGEST_WAIT)
 }
 
 /// What a reconcile ends with: well, or to be tried again.

@@ -17,12 +17,12 @@ use octroi_plan::resolve::hosts::ClaimState;
 use octroi_plan::resolve::namespaces::candidates;
 use octroi_plan::resolve::placement::shard_index;
 use octroi_plan::routes::judge;
-use octroi_plan::status::{self, Failure};
+use octroi_plan::status::{self, Failure, certificates};
 use octroi_plan::tenant::{TenantPlan, plan};
 use octroi_plan::world::{GatewayRef, Noticed, World};
 
 use super::converge::converge;
-use super::{Context, finish, status as status_write};
+use super::{Context, finish, status as status_write, time_to};
 use crate::adoption::inventories;
 use crate::error::ReconcileError;
 use crate::finalizer;
@@ -76,7 +76,7 @@ async fn once(tenant: Arc<Tenant>, context: &Context) -> Result<Action, Reconcil
     }
     write_status(&api, &tenant, &plan, &failures, context).await?;
     let action = finish(RESOURCE, &name, &failures, context)?;
-    Ok(look_again(&plan).map_or(action, Action::requeue))
+    Ok(look_again(&plan, &context.state.world()).map_or(action, Action::requeue))
 }
 
 /// Reads what is in the namespaces that are to be adopted. What was read for an earlier plan is forgotten.
@@ -93,14 +93,14 @@ async fn look_into_candidates(tenant: &Tenant, context: &Context) -> Result<(), 
     Ok(())
 }
 
-/// When time alone changes what is to be done: a hold ends, or somebody may have put right what kept a namespace from
-/// being adopted, which no watch tells.
-fn look_again(plan: &TenantPlan) -> Option<Duration> {
-    let TenantPlan::Keep { resolved, .. } = plan else { return None };
+/// When time alone changes what is to be done or said: a hold ends, the renewal of a certificate becomes overdue, or somebody
+/// may have put right what kept a namespace from being adopted, which no watch tells.
+fn look_again(plan: &TenantPlan, world: &World) -> Option<Duration> {
+    let TenantPlan::Keep { resolved, desired, .. } = plan else { return None };
     let adoption = (!resolved.unadopted.is_empty()).then_some(ADOPTION_INTERVAL);
     let until = resolved.state.hold.as_ref().and_then(|hold| hold.until);
-    let ends = until.map(|until| Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default());
-    adoption.into_iter().chain(ends).min()
+    let overdue = certificates::next_look(resolved, desired, world);
+    adoption.into_iter().chain(until.map(time_to)).chain(overdue.map(time_to)).min()
 }
 
 /// Plans, and keeps the place that the plan took, under one lock: two new tenants never take one last place.

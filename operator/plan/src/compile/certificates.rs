@@ -10,27 +10,47 @@ use octroi_external::Object;
 use octroi_external::cert_manager::{CertificateSpec, IssuerRef, PrivateKey};
 
 use crate::child::{Child, ChildKey, Metadata};
+use crate::compile::http01;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
-use crate::resolve::hosts::{ResolvedHost, SecretRef, class_wildcard_name};
+use crate::resolve::hosts::{CertificateSource, ResolvedHost, SecretRef, class_wildcard_name};
 
 /// The Certificates of a Tenant and, for a ClassWildcard, the grant to use the class's.
 pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let mut children = Vec::new();
     let owned: Vec<&ResolvedHost> = tenant.owned_hosts().collect();
-    let mut secrets: Vec<&SecretRef> = owned.iter().map(|h| &h.secret).collect();
-    secrets.dedup();
-    for secret in secrets {
-        if secret.namespace == labels::GATEWAYS_NAMESPACE {
-            children.push(grant(tenant, secret, metadata));
-            continue;
+    let own: Vec<&ResolvedHost> =
+        owned.iter().copied().filter(|h| h.certificate == CertificateSource::Tenant).collect();
+    if let Some(first) = own.first() {
+        children.extend(requested(tenant, &first.secret, &own, metadata));
+    }
+    for host in owned {
+        match host.certificate {
+            CertificateSource::Domain => children.extend(requested(tenant, &host.secret, &[host], metadata)),
+            CertificateSource::Class => children.push(grant(tenant, &host.secret, metadata)),
+            CertificateSource::Tenant | CertificateSource::Provided => {}
         }
-        let hosts = owned.iter().filter(|h| h.secret == *secret).map(|h| h.host.to_string()).collect();
-        let key = ChildKey::new(ChildKind::Certificate, &secret.namespace, &secret.name);
-        children.push(certificate(&key, metadata.of_child(&key), hosts, &tenant.class));
     }
     children
+}
+
+/// The Certificate of these hosts, unless it has to wait for the issuer.
+fn requested(
+    tenant: &ResolvedTenant,
+    secret: &SecretRef,
+    hosts: &[&ResolvedHost],
+    metadata: &Metadata,
+) -> Option<Child> {
+    let key = ChildKey::new(ChildKind::Certificate, &secret.namespace, &secret.name);
+    if tenant.issuance.queued.contains_key(&key) {
+        return None;
+    }
+    let mut metadata = metadata.of_child(&key);
+    if hosts.iter().any(|host| host.is_proved_by_http()) {
+        metadata.annotations = Some(http01::annotations(tenant));
+    }
+    Some(certificate(&key, metadata, hosts.iter().map(|h| h.host.to_string()).collect(), &tenant.class))
 }
 
 /// The wildcard certificate of a class that has one.

@@ -27,18 +27,20 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Option<Child> 
     }
     listeners.extend(tenant.open_ports().flat_map(|port| of_port(port, tenant)));
     let key = key(&tenant.name);
-    let parent = &tenant.placement.serving;
-    let spec = ls::ListenerSetSpec {
-        listeners,
-        parent_ref: ls::ListenerSetParentRef {
-            group: Some(super::GATEWAY_API.into()),
-            kind: Some("Gateway".into()),
-            name: parent.name.clone(),
-            namespace: Some(parent.namespace.clone()),
-        },
-    };
+    let spec = ls::ListenerSetSpec { listeners, parent_ref: parent_of(tenant) };
     let entry = ls::ListenerSet { metadata: metadata.of_child(&key), spec, status: None };
     Some(Child::new(key, &entry))
+}
+
+/// The Gateway that serves the tenant.
+pub fn parent_of(tenant: &ResolvedTenant) -> ls::ListenerSetParentRef {
+    let parent = &tenant.placement.serving;
+    ls::ListenerSetParentRef {
+        group: Some(super::GATEWAY_API.into()),
+        kind: Some("Gateway".into()),
+        name: parent.name.clone(),
+        namespace: Some(parent.namespace.clone()),
+    }
 }
 
 fn listener(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::ListenerSetListeners {
@@ -89,7 +91,8 @@ fn certificate_ref(host: &ResolvedHost, tenant: &ResolvedTenant) -> ls::Listener
     }
 }
 
-fn route_kind(kind: &str) -> ls::ListenerSetListenersAllowedRoutesKinds {
+/// Routes of this kind of the Gateway API.
+pub fn route_kind(kind: &str) -> ls::ListenerSetListenersAllowedRoutesKinds {
     ls::ListenerSetListenersAllowedRoutesKinds { group: Some(super::GATEWAY_API.into()), kind: kind.into() }
 }
 

@@ -1,5 +1,6 @@
 //! Gateways: those of a class that tenants share, and a tenant's own. Port 80 belongs to the Gateway, and only sends
-//! clients to HTTPS; port 443 is open from the start; every host is in the tenants' entries.
+//! clients to HTTPS; port 443 is open from the start; every host is in the tenants' entries. Of a tenant's domains port 80 is
+//! theirs while an authority asks for proof; see [`super::http01`].
 
 use gateway_api::apis::standard::gateways as gw;
 use gateway_api::apis::standard::httproutes as route;
@@ -147,6 +148,18 @@ pub fn everything() -> route::HttpRouteRulesMatches {
 
 fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
     let key = ChildKey::new(ChildKind::HttpRoute, &gateway.namespace, &format!("{}-https", gateway.name));
+    let parent = route::HttpRouteParentRefs {
+        group: Some(super::GATEWAY_API.into()),
+        kind: Some("Gateway".into()),
+        name: gateway.name.clone(),
+        section_name: Some(HTTP_LISTENER.into()),
+        ..route::HttpRouteParentRefs::default()
+    };
+    redirect_of(key, parent, metadata)
+}
+
+/// A route that sends every request of its parent to HTTPS.
+pub fn redirect_of(key: ChildKey, parent: route::HttpRouteParentRefs, metadata: &Metadata) -> Child {
     let to_https = route::HttpRouteRulesFilters {
         r#type: route::HttpRouteRulesFiltersType::RequestRedirect,
         request_redirect: Some(route::HttpRouteRulesFiltersRequestRedirect {
@@ -157,13 +170,7 @@ fn redirect(gateway: &GatewayRef, metadata: &Metadata) -> Child {
         ..route::HttpRouteRulesFilters::default()
     };
     let spec = route::HttpRouteSpec {
-        parent_refs: Some(vec![route::HttpRouteParentRefs {
-            group: Some(super::GATEWAY_API.into()),
-            kind: Some("Gateway".into()),
-            name: gateway.name.clone(),
-            section_name: Some(HTTP_LISTENER.into()),
-            ..route::HttpRouteParentRefs::default()
-        }]),
+        parent_refs: Some(vec![parent]),
         rules: Some(vec![route::HttpRouteRules {
             matches: Some(vec![everything()]),
             filters: Some(vec![to_https]),

@@ -10,6 +10,7 @@ pub mod entry;
 pub mod entry_config;
 pub mod gateway;
 pub mod grants;
+pub mod http01;
 pub mod limits;
 pub mod namespaces;
 pub mod network;
@@ -39,6 +40,7 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(waf::of_tenant(tenant, &metadata));
     children.extend(client_certificates::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));
+    children.extend(http01::of_tenant(tenant, &metadata));
     children.extend(edge::of_tenant(tenant, &metadata));
     children.extend(suspension::of_tenant(tenant, &metadata));
     children.extend(entry::of_tenant(tenant, &metadata));

@@ -25,6 +25,9 @@ use crate::resolve::placement::shard;
 use crate::world::GatewayRef;
 
 const NAME: &str = "octroi";
+/// Of the pods by which cert-manager proves a domain to an authority, and their port (cert-manager 1.21, pkg/issuer/acme/http).
+const SOLVER: (&str, &str) = ("acme.cert-manager.io/http01-solver", "true");
+const SOLVER_PORT: i32 = 8089;
 /// Both data planes put the name of the Gateway on its proxies; Envoy Gateway in GatewayNamespace mode only.
 const GATEWAY_NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -110,7 +113,8 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let own = tenant.namespaces.iter().map(|namespace| policy(namespace, NAME, pods.clone(), metadata));
     let proxies = tenant.placement.own_gateway.then(|| {
         let selector = matching(&[(GATEWAY_NAME_LABEL, tenant.name.as_str())]);
-        let spec = of_proxies(selector, own_namespaces(tenant), &tenant.class);
+        // No selector of namespaces: the policy's own.
+        let spec = of_proxies(selector, own_namespaces(tenant), None, &tenant.class);
         policy(&tenant.name.gateway_namespace(), NAME, spec, metadata)
     });
     own.chain(proxies).collect()
@@ -128,7 +132,13 @@ pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Op
     };
     // All tenants' and not the class's only: an entry on its way from one class to another stays until it moves.
     let backends = namespaces(matching(&[(labels::ROLE, labels::ROLE_TENANT)]));
-    Some(policy(labels::GATEWAYS_NAMESPACE, &class.name, of_proxies(selector, backends, class), metadata))
+    let solvers = matching(&[(labels::ROLE, labels::ROLE_GATEWAY)]);
+    Some(policy(
+        labels::GATEWAYS_NAMESPACE,
+        &class.name,
+        of_proxies(selector, backends, Some(solvers), class),
+        metadata,
+    ))
 }
 
 fn policy(namespace: &str, name: &str, spec: NetworkPolicySpec, metadata: &Metadata) -> Child {
@@ -171,10 +181,15 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
     rules
 }
 
-/// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; to backends
-/// and nowhere else. Whatever a route or a policy makes a proxy connect to, a metadata address, its own admin port or the API
+/// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; to backends,
+/// to the pods that prove a domain, and nowhere else. Whatever a route or a policy makes a proxy connect to, a metadata address, its own admin port or the API
 /// server is not among it.
-fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &ResolvedClass) -> NetworkPolicySpec {
+fn of_proxies(
+    selector: LabelSelector,
+    backends: NetworkPolicyPeer,
+    solvers_in: Option<LabelSelector>,
+    class: &ResolvedClass,
+) -> NetworkPolicySpec {
     let ports = ports(class.data_plane);
     let mut open = tcp(&ports.serving);
     open.extend(offered(class, &[class.data_plane]));
@@ -185,13 +200,18 @@ fn of_proxies(selector: LabelSelector, backends: NetworkPolicyPeer, class: &Reso
     let controller = of_data_plane(ports.controller, ports.control);
     let rate_limits = ports.rate_limits.map(|(label, port)| of_data_plane(label, port));
     let firewall = egress(vec![firewall()], Some(tcp(&[waf::PORT.into()])));
-    let to = [egress(vec![backends], None), dns(), controller, firewall].into_iter().chain(rate_limits);
+    let solvers = egress(vec![solvers(solvers_in)], Some(tcp(&[SOLVER_PORT])));
+    let to = [egress(vec![backends], None), dns(), controller, firewall, solvers].into_iter().chain(rate_limits);
     NetworkPolicySpec {
         pod_selector: Some(selector),
         policy_types: Some(both_ways()),
         ingress: Some(std::iter::once(clients).chain(metrics).collect()),
         egress: Some(to.collect()),
     }
+}
+
+fn solvers(namespaces: Option<LabelSelector>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { namespace_selector: namespaces, pod_selector: Some(matching(&[SOLVER])), ip_block: None }
 }
 
 fn firewall() -> NetworkPolicyPeer {

@@ -11,6 +11,7 @@ use octroi_api::{
 use crate::compile::suspension;
 use crate::rejection::Rejection;
 use crate::resolve::http::{self, ResolvedHttp};
+use crate::resolve::issuance;
 use crate::resolve::layer4::{self, Offer};
 use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
@@ -60,6 +61,8 @@ pub struct ResolvedClass {
     pub proxy: ResolvedProxy,
     /// Who signs certificates.
     pub issuer: IssuerRef,
+    /// How many new certificates it is asked for; `None` for any number.
+    pub issuance: Option<issuance::Limit>,
     /// Whose certificate a tenant's own host gets.
     pub certificate: CertificateScope,
     /// What the edge speaks.
@@ -166,6 +169,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
             .max(1),
         proxy: proxy(spec.gateway.proxy.clone().unwrap_or_default()),
         issuer,
+        issuance: issuance::limit(spec.tls.issuance.as_ref()),
         certificate: spec.tls.certificate.unwrap_or_default(),
         tls: tls::of_class(&spec.tls),
         http: http::resolve(spec.http.as_ref()),

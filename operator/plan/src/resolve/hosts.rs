@@ -18,8 +18,23 @@ pub struct ResolvedHost {
     pub host: Hostname,
     /// The Secret with its certificate.
     pub secret: SecretRef,
+    /// Where that comes from.
+    pub certificate: CertificateSource,
     /// Who owns it.
     pub claim: ClaimState,
+}
+
+/// Where a host's certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// One for all hosts that the class gives to the tenant.
+    Tenant,
+    /// One for all tenants of the class.
+    Class,
+    /// One for this domain of the client's own.
+    Domain,
+    /// The run team provides it: nobody asks an issuer.
+    Provided,
 }
 
 /// Where a key and certificate are.
@@ -47,6 +62,12 @@ impl ResolvedHost {
     pub fn claim_key(&self) -> ChildKey {
         claim_key(&self.host)
     }
+
+    /// Whether an authority may ask for proof of this host by HTTP-01 (RFC 8555, section 8.3): for a domain of the client's
+    /// own. Wildcards have no such proof, and the class's hosts come with one.
+    pub fn is_proved_by_http(&self) -> bool {
+        self.certificate == CertificateSource::Domain && !self.host.is_wildcard()
+    }
 }
 
 fn claim_key(host: &Hostname) -> ChildKey {
@@ -68,10 +89,13 @@ pub fn resolve(
     rejections: &mut Vec<Rejection>,
 ) -> Vec<ResolvedHost> {
     let namespace = name.gateway_namespace();
-    let own_secret = match class.certificate {
-        CertificateScope::PerTenant => SecretRef { namespace: namespace.clone(), name: name.to_string() },
+    let (own_source, own_secret) = match class.certificate {
+        CertificateScope::PerTenant => {
+            (CertificateSource::Tenant, SecretRef { namespace: namespace.clone(), name: name.to_string() })
+        }
         CertificateScope::ClassWildcard => {
-            SecretRef { namespace: labels::GATEWAYS_NAMESPACE.into(), name: class_wildcard_name(&class.name) }
+            let name = class_wildcard_name(&class.name);
+            (CertificateSource::Class, SecretRef { namespace: labels::GATEWAYS_NAMESPACE.into(), name })
         }
     };
     let own = super::own_hosts(name, class).unwrap_or_else(|rejection| {
@@ -86,20 +110,46 @@ pub fn resolve(
             let message = format!("host '{host}' belongs to somebody else: see kubectl get domainclaims {over}");
             rejections.push(Rejection::new(Reason::HostTaken, "metadata.name", message));
         }
-        hosts.push(ResolvedHost { host, secret: own_secret.clone(), claim });
+        hosts.push(ResolvedHost { host, secret: own_secret.clone(), certificate: own_source, claim });
     }
     for (i, domain) in tenant.spec.domains.iter().enumerate() {
         match parse_domain(&domain.host, world) {
             Ok(host) => {
-                let secret = SecretRef { namespace: namespace.clone(), name: host.object_name() };
-                hosts.push(ResolvedHost { claim: claim_state(&host, name, world), secret, host });
+                let provided = domain.tls.as_ref().and_then(|tls| tls.secret_name.clone());
+                let (certificate, secret) = match provided {
+                    Some(secret) => (CertificateSource::Provided, secret),
+                    None => (CertificateSource::Domain, host.object_name()),
+                };
+                let secret = SecretRef { namespace: namespace.clone(), name: secret };
+                let claim = claim_state(&host, name, world);
+                hosts.push(ResolvedHost { host, secret, certificate, claim });
             }
             Err(message) => {
                 rejections.push(Rejection::new(Reason::Invalid, format!("spec.domains[{i}].host"), message));
             }
         }
     }
+    rejections.extend(taken_secrets(tenant, name));
     hosts
+}
+
+/// Secrets that the run team is to provide and cert-manager writes: under the names of certificates that are, or were, or may
+/// be asked for, whatever the class says today.
+fn taken_secrets(tenant: &Tenant, name: &TenantName) -> Vec<Rejection> {
+    let domains = &tenant.spec.domains;
+    let written = |secret: &str| {
+        let of_host = |host: &str| Hostname::parse(host).is_ok_and(|host| host.object_name() == secret);
+        secret == name.as_str() || domains.iter().any(|domain| of_host(&domain.host))
+    };
+    let named =
+        domains.iter().enumerate().filter_map(|(i, domain)| Some((i, domain.tls.as_ref()?.secret_name.as_ref()?)));
+    let taken = named.filter(|(_, secret)| written(secret)).map(|(i, secret)| {
+        let message = format!(
+            "Secret '{secret}' is where cert-manager puts a certificate of this Tenant: put yours into a Secret of another name, such as {secret}-own"
+        );
+        Rejection::new(Reason::Invalid, format!("spec.domains[{i}].tls.secretName"), message)
+    });
+    taken.collect()
 }
 
 fn parse_domain(text: &str, world: &World) -> Result<Hostname, String> {

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod class;
 pub mod hosts;
 pub mod http;
+pub mod issuance;
 pub mod layer4;
 pub mod limits;
 pub mod namespaces;
@@ -26,6 +27,7 @@ use crate::rejection::Rejection;
 use crate::resolve::auth::TenantsAuth;
 use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
+use crate::resolve::issuance::ResolvedIssuance;
 use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::namespaces::Unadopted;
 use crate::resolve::placement::ResolvedPlacement;
@@ -56,6 +58,8 @@ pub struct ResolvedTenant {
     pub state: ResolvedState,
     /// Its hosts, the class's own first.
     pub hosts: Vec<ResolvedHost>,
+    /// Which new certificates are asked for now.
+    pub issuance: ResolvedIssuance,
     /// Where its traffic enters.
     pub placement: ResolvedPlacement,
     /// Its ports beside 443.
@@ -116,6 +120,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         rejections.push(rejection);
         ResolvedState::default()
     });
+    let issuance = issuance::resolve(tenant, &class, &hosts, world);
     let placement = placement::resolve(tenant, &name, &class, world, &mut rejections);
     let mut clamped = Vec::new();
     let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
@@ -139,6 +144,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         unadopted: namespaces.unadopted,
         state,
         hosts,
+        issuance,
         placement,
         ports,
         tls,

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
 use octroi_api::{ClassShard, TenantClass, TenantClassStatus};
 
-use super::{Failure, fails, holds, obstacle};
+use super::{Failure, certificates, fails, holds, obstacle};
 use crate::child::Child;
 use crate::class::ClassPlan;
 use crate::diff::Changes;
@@ -63,7 +63,7 @@ fn ready(desired: &[Child], changes: &Changes, world: &World, failures: &[Failur
         let observed = world.get(&child.key)?;
         let (progress, reason) = match &observed.facts {
             Facts::Gateway { programmed, .. } => (programmed, Reason::NotProgrammed),
-            Facts::Certificate { issued } => (issued, Reason::CertificateNotReady),
+            Facts::Certificate(view) => (&view.issued, Reason::CertificateNotReady),
             _ => return None,
         };
         match progress {
@@ -73,7 +73,13 @@ fn ready(desired: &[Child], changes: &Changes, world: &World, failures: &[Failur
             Progress::Failed(why) => Some((reason, format!("{}: {why}", child.key))),
         }
     });
-    match unfinished {
+    let overdue = || {
+        desired.iter().find_map(|child| {
+            let (reason, why) = certificates::overdue(&child.key, world)?;
+            Some((reason, format!("{}: {why}", child.key)))
+        })
+    };
+    match unfinished.or_else(overdue) {
         Some((reason, message)) => fails(ConditionType::Ready, reason, message),
         None => holds(ConditionType::Ready, "everything of this generation was seen in place"),
     }

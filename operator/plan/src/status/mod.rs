@@ -1,6 +1,7 @@
 //! From a plan and what was observed to a status. Ready=True is written for a generation only when every child of it was
 //! observed in place, and judged by the data plane and by cert-manager after that.
 
+pub mod certificates;
 pub mod class;
 mod gateway;
 mod hosts;
@@ -36,13 +37,17 @@ fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Ver
     Verdict { kind, holds: false, reason, message: bounded(message.into()) }
 }
 
-pub(crate) fn bounded(mut message: String) -> String {
-    if message.len() > MAX_MESSAGE {
-        let end = (0..=MAX_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or_default();
-        message.truncate(end);
-        message.push('…');
+pub(crate) fn bounded(message: String) -> String {
+    if message.len() > MAX_MESSAGE { bounded_to(&message, MAX_MESSAGE) } else { message }
+}
+
+/// At most so many bytes of a message.
+fn bounded_to(message: &str, most: usize) -> String {
+    if message.len() <= most {
+        return message.to_owned();
     }
-    message
+    let end = (0..=most).rev().find(|i| message.is_char_boundary(*i)).unwrap_or_default();
+    format!("{}…", message.get(..end).unwrap_or_default())
 }
 
 /// What keeps the children of a plan from being in place; `None` when all are.

@@ -7,7 +7,7 @@ use octroi_api::{
     DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, PortStatus, Tenant, TenantState, TenantStatus, labels,
 };
 
-use super::{Failure, MAX_FAILING, bounded, fails, gateway, holds, hosts, layer4, obstacle, routes};
+use super::{Failure, MAX_FAILING, bounded, certificates, fails, gateway, holds, hosts, layer4, obstacle, routes};
 use crate::child::{Child, ChildKey};
 use crate::compile::limits;
 use crate::diff::Changes;
@@ -83,7 +83,7 @@ fn kept(
     let verdicts = vec![
         accepted(tenant),
         namespaces_ready(&namespaces),
-        hosts::certificates_ready(tenant, desired, world),
+        certificates::ready(tenant, desired, world),
         gateway::programmed(tenant, world),
     ];
     let ready = held(tenant, ready(&verdicts, unready(&domains, &ports), changes, failures));

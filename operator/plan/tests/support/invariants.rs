@@ -7,13 +7,19 @@ use octroi_api::names::Hostname;
 use octroi_plan::ChildKind;
 use octroi_plan::diff::Action;
 
-use super::Cluster;
+use super::{Cluster, Object};
 
-/// What the data plane serves for whom: the listeners of every entry.
+/// Everything by which tenants are served, with whose it is: their entries, and the listeners of port 80.
+fn listener_sets(cluster: &Cluster) -> impl Iterator<Item = (&str, &Object)> {
+    let sets = cluster.objects.iter().filter(|(key, _)| key.kind == ChildKind::ListenerSet);
+    sets.filter_map(|(key, object)| Some((key.namespace.strip_prefix(labels::GATEWAY_NAMESPACE_PREFIX)?, object)))
+}
+
+/// What the data plane serves for whom, on whatever port.
 fn served(cluster: &Cluster) -> Vec<(String, Hostname)> {
-    let entries = cluster.objects.iter().filter(|(key, _)| key.kind == ChildKind::ListenerSet);
-    let hosts = entries.flat_map(|(key, object)| object.hosts().into_iter().map(|host| (key.name.clone(), host)));
-    hosts.map(|(tenant, host)| (tenant, Hostname::parse(&host).unwrap())).collect()
+    let hosts =
+        listener_sets(cluster).flat_map(|(tenant, object)| object.hosts().into_iter().map(move |host| (tenant, host)));
+    hosts.map(|(tenant, host)| (tenant.to_owned(), Hostname::parse(&host).unwrap())).collect()
 }
 
 /// No host has two owners, by claim or by listener, and none is served that is not claimed.
@@ -68,9 +74,10 @@ pub fn assert_claims_outlive_listeners(before: &Cluster, after: &Cluster) {
         if change.key.kind == ChildKind::DomainClaim && matches!(change.action, Action::Delete(_)) {
             let claim = &before.objects[&change.key].body["spec"];
             let tenant = claim["tenant"].as_str().unwrap();
-            let Some(entry) = after.entry(tenant) else { continue };
-            assert!(entry.is_judged(), "{} was released before the data plane took note", claim["host"]);
-            assert!(!entry.hosts().contains(&claim["host"].as_str().unwrap().to_owned()), "{claim} is served");
+            for (_, listeners) in listener_sets(after).filter(|(owner, _)| *owner == tenant) {
+                assert!(listeners.is_judged(), "{} was released before the data plane took note", claim["host"]);
+                assert!(!listeners.hosts().contains(&claim["host"].as_str().unwrap().to_owned()), "{claim} is served");
+            }
         }
     }
 }
@@ -79,8 +86,7 @@ pub fn assert_claims_outlive_listeners(before: &Cluster, after: &Cluster) {
 pub fn assert_gateways_outlive_entries(before: &Cluster, after: &Cluster) {
     for change in after.log[before.log.len()..].iter().filter(|change| change.key.kind == ChildKind::Gateway) {
         if matches!(change.action, Action::Delete(_)) {
-            let entries = after.objects.iter().filter(|(key, _)| key.kind == ChildKind::ListenerSet);
-            let on_it = entries.filter(|(_, entry)| entry.parent().key() == change.key).count();
+            let on_it = listener_sets(after).filter(|(_, listeners)| listeners.parent().key() == change.key).count();
             assert_eq!(on_it, 0, "{} went while entries are on it", change.key);
         }
     }
@@ -89,10 +95,10 @@ pub fn assert_gateways_outlive_entries(before: &Cluster, after: &Cluster) {
 /// No more tenants are on a shared Gateway than its class allows.
 pub fn assert_shards_are_not_overfull(cluster: &Cluster, most: usize) {
     let mut on = BTreeMap::<String, BTreeSet<String>>::new();
-    for (key, object) in cluster.objects.iter().filter(|(key, _)| key.kind == ChildKind::ListenerSet) {
+    for (tenant, object) in listener_sets(cluster) {
         let parent = object.parent();
         if parent.namespace == labels::GATEWAYS_NAMESPACE {
-            on.entry(parent.name).or_default().insert(key.name.clone());
+            on.entry(parent.name).or_default().insert(tenant.to_owned());
         }
     }
     for (gateway, tenants) in on {

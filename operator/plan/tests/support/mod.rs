@@ -33,6 +33,7 @@ pub struct Object {
     generation: i64,
     judged: Option<i64>,
     digest: Option<u64>,
+    created: Timestamp,
 }
 
 impl Object {
@@ -101,7 +102,8 @@ impl Cluster {
     pub fn create(&mut self, key: &ChildKey, body: Value, digest: Option<u64>) {
         self.clock += 1;
         let uid = format!("uid-{}", self.clock);
-        let object = Object { body, uid, version: self.clock, generation: 1, judged: None, digest };
+        let created = self.world.now;
+        let object = Object { body, uid, version: self.clock, generation: 1, judged: None, digest, created };
         self.objects.insert(key.clone(), object);
         self.show(key);
     }
@@ -203,6 +205,15 @@ impl Cluster {
         self.show(key);
     }
 
+    /// Another controller writes this status.
+    pub fn report(&mut self, key: &ChildKey, status: &Value) {
+        self.clock += 1;
+        let object = self.objects.get_mut(key).unwrap();
+        object.body["status"] = status.clone();
+        (object.judged, object.version) = (None, self.clock);
+        self.show(key);
+    }
+
     /// Reconciles and judges until nothing is left to do.
     pub fn settle(&mut self) {
         for _ in 0..12 {
@@ -225,6 +236,7 @@ impl Cluster {
         let serving = std::mem::take(&mut self.world.serving_proxies);
         let mut fresh = world(self.world.classes.clone().into_values());
         fresh.serving_proxies = serving;
+        fresh.now = self.world.now;
         fresh.tenants = self.tenants.keys().map(|name| (name.clone(), TenantView { class: None })).collect();
         self.world = fresh;
         for key in self.objects.keys().cloned().collect::<Vec<_>>() {
@@ -263,7 +275,8 @@ impl Cluster {
         self.clock += 1;
         let (clock, digest) = (self.clock, Some(digest::of_desired(body)));
         let uid = format!("uid-{clock}");
-        let fresh = Object { body: json!({}), uid, version: 0, generation: 0, judged: None, digest: None };
+        let created = self.world.now;
+        let fresh = Object { body: json!({}), uid, version: 0, generation: 0, judged: None, digest: None, created };
         let object = self.objects.entry(key.clone()).or_insert(fresh);
         if object.body["spec"] != body["spec"] || object.generation == 0 {
             object.generation += 1;
@@ -291,6 +304,7 @@ impl Cluster {
         let object = &self.objects[key];
         let mut body = object.body.clone();
         body["metadata"]["generation"] = json!(object.generation);
+        body["metadata"]["creationTimestamp"] = json!(object.created.to_string());
         if let Some(judged) = object.judged {
             let condition =
                 |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": judged, "reason": kind});
