@@ -46,7 +46,8 @@ pub async fn run(state: Arc<State>) {
     loop {
         let now = Instant::now();
         let questions = questions(&state);
-        next.retain(|host: &String, _| questions.iter().any(|question| question.host == *host));
+        let wanted: BTreeSet<String> = questions.iter().map(|question| question.host.clone()).collect();
+        next.retain(|host: &String, _| wanted.contains(host));
         let due = questions.into_iter().filter(|question| next.get(&question.host).is_none_or(|at| *at <= now));
         let looks = stream::iter(due).map(|question| async {
             let said = points(&resolver, &question).await;

@@ -1,7 +1,7 @@
 //! Whether the DNS of clients' domains points at the gateways that serve them: what an authority looks at before it issues a
 //! certificate by HTTP-01 (RFC 8555, section 8.3). It is looked up elsewhere, and decides nothing; it is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_api::names::Hostname;
 
@@ -51,9 +51,8 @@ impl Pointings {
 
     /// Forgets domains that nobody waits for any more.
     pub fn forget_others(&mut self) {
-        let wanted = &self.wanted;
-        let is_wanted = |host: &str| wanted.values().flatten().any(|(wanted, _)| wanted.to_string() == host);
-        self.known.retain(|host, _| is_wanted(host));
+        let wanted: BTreeSet<String> = self.wanted.values().flatten().map(|(host, _)| host.to_string()).collect();
+        self.known.retain(|host, _| wanted.contains(host));
     }
 
     /// What DNS says of a domain.

@@ -12,6 +12,7 @@ use crate::world::World;
 
 /// Where an object is that names no namespace.
 pub const HOME: &str = "acme-prod";
+const MOST_TRIES: usize = 10;
 
 /// A case. With `object` alone it is a create, with `was` alone a delete, with both an update.
 #[derive(Clone, Debug, Deserialize)]
@@ -138,13 +139,14 @@ pub async fn created(client: &Client, object: &Value) -> DynamicObject {
     let api = strict::endpoint(client, object).await.unwrap();
     let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
     let title = format!("{:?} {:?}", object.types, object.metadata.name);
-    loop {
+    for _ in 0..MOST_TRIES {
         match api.create(&PostParams::default(), &object).await {
             // Two Services at once may be given one address by the API server itself, which refuses the second.
             Err(kube::Error::Api(status)) if status.message.contains("provided IP is already allocated") => {}
             other => return other.unwrap_or_else(|error| panic!("{title}: {error}")),
         }
     }
+    panic!("{title}: the API server finds no free address");
 }
 
 fn is_cluster_scoped(kind: &str) -> bool {
