@@ -76,6 +76,8 @@ pub enum Reason {
     CertificateNotReady,
     /// A certificate waits until its issuer may be asked for it.
     IssuanceQueued,
+    /// The certificate of a domain is not issued, and the domain's DNS does not point at the tenant's gateway.
+    DnsNotPointing,
     /// A certificate serves, and its renewal is overdue.
     RenewalFailing,
     /// A move to another gateway waits for somebody to accept the gap.
@@ -108,6 +110,7 @@ impl Reason {
         Self::NotProgrammed,
         Self::CertificateNotReady,
         Self::IssuanceQueued,
+        Self::DnsNotPointing,
         Self::RenewalFailing,
         Self::GapNotAccepted,
         Self::ApplyFailed,
@@ -136,6 +139,7 @@ impl Reason {
             Self::NotProgrammed => "NotProgrammed",
             Self::CertificateNotReady => "CertificateNotReady",
             Self::IssuanceQueued => "IssuanceQueued",
+            Self::DnsNotPointing => "DNSNotPointing",
             Self::RenewalFailing => "RenewalFailing",
             Self::GapNotAccepted => "GapNotAccepted",
             Self::ApplyFailed => "ApplyFailed",

@@ -10,6 +10,7 @@ mod apis;
 mod apply;
 mod backoff;
 mod discovery;
+mod dns;
 mod error;
 mod finalizer;
 mod health;

@@ -171,8 +171,10 @@ fn failing_listeners(object: &Value) -> Vec<(String, String)> {
     let Some(listeners) = object.pointer("/status/listeners").and_then(Value::as_array) else { return Vec::new() };
     let refused = |listener: &Value| {
         let conditions = listener["conditions"].as_array()?;
+        let waits = waits_for_a_route(object, listener);
         let bad = conditions.iter().find(|c| match c["type"].as_str() {
-            Some("Accepted" | "Programmed" | "ResolvedRefs") => c["status"] == "False",
+            Some("Programmed") => c["status"] == "False" && !waits,
+            Some("Accepted" | "ResolvedRefs") => c["status"] == "False",
             Some("Conflicted") => c["status"] == "True",
             _ => false,
         })?;
@@ -188,10 +190,36 @@ fn failing_listeners(object: &Value) -> Vec<(String, String)> {
     listeners.iter().filter_map(refused).collect()
 }
 
+/// kgateway (seen on main, August 2026) calls a port beside 443 `Programmed` once it has a route. Until then there is nothing to
+/// serve, which is the tenant's affair.
+fn waits_for_a_route(object: &Value, listener: &Value) -> bool {
+    let specs = object.pointer("/spec/listeners").and_then(Value::as_array).into_iter().flatten();
+    let mut beside_443 = specs.filter(|spec| matches!(spec["protocol"].as_str(), Some("TCP" | "TLS" | "UDP")));
+    listener["attachedRoutes"] == 0 && beside_443.any(|spec| spec["name"] == listener["name"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_port_without_a_route_is_no_failure_and_one_with_a_route_or_another_fault_is() {
+        let failing = |protocol: &str, routes: u32, bad: &str| {
+            let condition =
+                json!({"type": bad, "status": "False", "reason": "Invalid", "message": "no valid backends or routes"});
+            let listener = json!({"name": "pg", "attachedRoutes": routes, "conditions": [condition]});
+            let spec = json!({"listeners": [{"name": "pg", "protocol": protocol, "port": 5432}]});
+            failing_listeners(&json!({"spec": spec, "status": {"listeners": [listener]}})).len()
+        };
+        for protocol in ["TCP", "TLS", "UDP"] {
+            assert_eq!(failing(protocol, 0, "Programmed"), 0, "{protocol}");
+            assert_eq!(failing(protocol, 1, "Programmed"), 1, "{protocol}");
+            assert_eq!(failing(protocol, 0, "Accepted"), 1, "{protocol}");
+            assert_eq!(failing(protocol, 0, "ResolvedRefs"), 1, "{protocol}");
+        }
+        assert_eq!(failing("HTTPS", 0, "Programmed"), 1);
+    }
 
     #[test]
     fn a_quota_counts_from_when_its_status_says_so() {

@@ -20,6 +20,7 @@ mod guards;
 pub mod issuance;
 pub mod kind;
 pub mod plan;
+pub mod pointing;
 pub mod quantity;
 pub mod rejection;
 pub mod resolve;

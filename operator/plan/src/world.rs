@@ -11,10 +11,12 @@ use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
 use crate::issuance::Issuances;
 use crate::kind::ChildKind;
+use crate::pointing::Pointings;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
 use crate::resolve::hosts::ClaimState;
 use crate::routes::Routes;
+use crate::status::certificates;
 
 /// An observed object, reduced to what plans need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub struct World {
     pub serving_proxies: BTreeSet<GatewayRef>,
     /// The routes that tenants wrote.
     pub routes: Routes,
+    /// What DNS says of domains whose certificate is not issued yet.
+    pub pointings: Pointings,
     objects: HashMap<ChildKey, Observed>,
     owned: HashMap<Owner, BTreeSet<ChildKey>>,
     placements: BTreeMap<String, GatewayRef>,
@@ -233,6 +237,8 @@ impl World {
         let hosts = plan.hosts.iter().filter(|h| h.claim != ClaimState::Taken).map(|h| h.host.clone()).collect();
         self.wanted.insert(plan.name.to_string(), hosts);
         self.issuances.note(plan.name.as_str(), plan.issuance.asked.clone());
+        let unproven = certificates::unproven(plan, self);
+        self.pointings.note(plan.name.as_str(), unproven);
         self.reserve(plan.name.as_str(), &plan.placement.target)
     }
 
@@ -240,6 +246,7 @@ impl World {
     pub fn drop_wanted(&mut self, tenant: &str) {
         self.wanted.remove(tenant);
         self.issuances.drop_asked(tenant);
+        self.pointings.note(tenant, Vec::new());
     }
 
     /// The Gateway that a tenant's entry is attached to.

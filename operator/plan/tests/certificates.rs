@@ -7,6 +7,7 @@ mod support;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::TenantStatus;
 use octroi_api::conditions::Reason;
+use octroi_plan::pointing::Pointing;
 use octroi_plan::status::certificates::next_look;
 use octroi_plan::tenant::TenantPlan;
 use octroi_plan::{ChildKey, ChildKind, status};
@@ -239,4 +240,46 @@ fn a_first_certificate_that_fails_says_what_cert_manager_said() {
         let ready: Vec<_> = said.domains.iter().filter(|d| d.ready).map(|d| d.host.as_str()).collect();
         assert_eq!(ready, ["acme.apps.test", "*.acme.apps.test"], "the others are served");
     }
+}
+
+#[test]
+fn a_domain_that_points_elsewhere_is_said_while_its_certificate_is_missing_and_never_after() {
+    let mut cluster = settled(&json!([{"host": DOMAIN}, {"host": "*.acme.example"}]));
+    let missing = json!({"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "no Secret", "observedGeneration": 1});
+    let issued = json!({"type": "Ready", "status": "True", "reason": "Ready", "message": "", "observedGeneration": 1});
+    let name = |cluster: &mut Cluster| -> (String, bool, String) {
+        let TenantPlan::Keep { resolved, .. } = cluster.plan("acme") else { panic!("it is kept") };
+        cluster.world.note_plan(&resolved);
+        let said = said(cluster, "2026-01-01T00:00:00Z");
+        let domain = said.domains.iter().find(|d| d.host == DOMAIN).unwrap().clone();
+        let (reason, message) = (domain.reason.unwrap_or_default(), domain.message.unwrap_or_default());
+        assert!(message.is_empty() || condition(&said, "CertificatesReady").2.contains(&message), "{message}");
+        (reason, domain.ready, message)
+    };
+    let gateway = ChildKey::new(ChildKind::Gateway, "octroi-gateways", "standard-0");
+    let programmed = json!({"type": "Programmed", "status": "True", "observedGeneration": 1});
+    cluster.report(&gateway, &json!({"conditions": [programmed], "addresses": [{"value": "192.0.2.10"}]}));
+    cluster.report(&key(ChildKind::Certificate, DOMAIN), &json!({"conditions": [missing]}));
+    assert_ne!(name(&mut cluster).0, "DNSNotPointing", "nobody has looked");
+    let wanted: Vec<_> = cluster.world.pointings.wanted().map(|(tenant, host, _)| format!("{tenant} {host}")).collect();
+    assert_eq!(
+        wanted,
+        [format!("acme {DOMAIN}")],
+        "a wildcard is proved otherwise, and the class's hosts are the platform's"
+    );
+
+    assert!(cluster.world.pointings.learn(DOMAIN, Some(Pointing::Elsewhere)));
+    assert!(!cluster.world.pointings.learn(DOMAIN, None), "a name server that is silent says nothing");
+    let (reason, ready, message) = name(&mut cluster);
+    assert_eq!((reason.as_str(), ready), ("DNSNotPointing", false));
+    assert!(message.contains(&format!("give {DOMAIN} an address record with 192.0.2.10;")), "{message}");
+
+    assert!(cluster.world.pointings.learn(DOMAIN, Some(Pointing::Here)));
+    assert_ne!(name(&mut cluster).0, "DNSNotPointing");
+    cluster.world.pointings.learn(DOMAIN, Some(Pointing::Elsewhere));
+    cluster.report(&key(ChildKind::Certificate, DOMAIN), &json!({"conditions": [issued]}));
+    assert_eq!(name(&mut cluster), (String::new(), true, String::new()), "what is served is nobody's DNS's affair");
+    assert_eq!(cluster.world.pointings.wanted().count(), 0);
+    cluster.world.pointings.forget_others();
+    assert!(cluster.world.pointings.learn(DOMAIN, Some(Pointing::Elsewhere)), "it was forgotten");
 }

@@ -212,6 +212,9 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::NotProgrammed => "The data plane refuses the Gateway, the entry, one of its listeners or its policy.",
         Reason::CertificateNotReady => "cert-manager could not issue a certificate.",
         Reason::IssuanceQueued => "A certificate waits until its issuer may be asked for it.",
+        Reason::DnsNotPointing => {
+            "The certificate of a domain is not issued, and its DNS does not point at the tenant's gateway."
+        }
         Reason::RenewalFailing => "A certificate serves, and its renewal is overdue.",
         Reason::GapNotAccepted => "A move to another Gateway waits for the annotation that accepts the gap.",
         Reason::ApplyFailed => "The API server refused a write of the operator, or did not answer.",

@@ -16,8 +16,14 @@ const PROXIES: &str = "gateway.networking.k8s.io/gateway-name";
 const SECRET: &str = "token=octroi-e2e-secret";
 /// Where there is a rate limit, and something was above it.
 const WITH_LIMITS: [&str; 2] = ["envoy_cluster_ratelimit_over_limit", "envoy_http_local_rate_limit_rate_limited"];
-/// kgateway makes hosts a part of this name.
-const OF_ENVOY_GATEWAY: [&str; 1] = ["envoy_http_ext_proc_failure_mode_allowed"];
+/// kgateway makes hosts a part of the first name, and leaves out what was never counted.
+const OF_ENVOY_GATEWAY: [&str; 5] = [
+    "envoy_http_ext_proc_failure_mode_allowed",
+    "envoy_listener_manager_lds_update_rejected",
+    "envoy_cluster_manager_cds_update_rejected",
+    "envoy_cluster_upstream_cx_connect_fail",
+    "envoy_cluster_upstream_cx_none_healthy",
+];
 const POLL: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -138,7 +138,13 @@ pub async fn created(client: &Client, object: &Value) -> DynamicObject {
     let api = strict::endpoint(client, object).await.unwrap();
     let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
     let title = format!("{:?} {:?}", object.types, object.metadata.name);
-    api.create(&PostParams::default(), &object).await.unwrap_or_else(|error| panic!("{title}: {error}"))
+    loop {
+        match api.create(&PostParams::default(), &object).await {
+            // Two Services at once may be given one address by the API server itself, which refuses the second.
+            Err(kube::Error::Api(status)) if status.message.contains("provided IP is already allocated") => {}
+            other => return other.unwrap_or_else(|error| panic!("{title}: {error}")),
+        }
+    }
 }
 
 fn is_cluster_scoped(kind: &str) -> bool {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use kube::ResourceExt as _;
+use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
 
 use crate::world::{
-    ADMISSION_BINDING, CLASS, ENVOY, GATEWAY, GATEWAYS, NAMESPACE, TENANT, World, apply, class, delete, gateway_class,
-    owned, tenant,
+    ADMISSION_BINDING, CLASS, ENVOY, GATEWAY, GATEWAYS, LIMITS, NAMESPACE, TENANT, World, apply, class, delete,
+    eventually, gateway_class, owned, tenant,
 };
 
 #[tokio::test]
@@ -90,6 +91,13 @@ async fn why_an_object_is_refused_is_said_also_when_it_was_never_there() {
     for object in bar("barred-limits", "barred-a", "no limits in this namespace today") {
         apply(&client, &object).await;
     }
+    // The API server takes a while to act on a new policy.
+    let probe = LIMITS.within(&client, PROBED);
+    let limits: DynamicObject =
+        serde_json::from_value(json!({"metadata": {"name": "probe"}, "spec": {"limits": [{"type": "Pod"}]}})).unwrap();
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    eventually("the policy acts", async || probe.create(&dry, &limits).await.err().ok_or("it is admitted".to_owned()))
+        .await;
     apply(&client, &tenant("barred-a", "barred", &json!({}))).await;
     let message = world.says(&client, TENANT, "barred-a", "Ready", "False", "ApplyFailed").await;
     assert!(message.contains("limitranges barred-a/"), "{message}");
@@ -98,11 +106,14 @@ async fn why_an_object_is_refused_is_said_also_when_it_was_never_there() {
     world.ready(&client, &["barred-a"]).await;
 }
 
-/// Refuses every LimitRange of one namespace with 422, as a schema does.
+/// A namespace in which nobody else writes limits.
+const PROBED: &str = "kube-public";
+
+/// Refuses every LimitRange of one namespace, and of [`PROBED`], with 422, as a schema does.
 fn bar(name: &str, namespace: &str, message: &str) -> [Value; 2] {
     let api = "admissionregistration.k8s.io/v1";
     let limits = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["limitranges"]});
-    let there = format!("object.metadata.namespace != '{namespace}'");
+    let there = format!("!(object.metadata.namespace in ['{namespace}', '{PROBED}'])");
     let spec = json!({"matchConstraints": {"resourceRules": [limits]}, "validations": [{"expression": there, "message": message, "reason": "Invalid"}]});
     let binding = json!({"policyName": name, "validationActions": ["Deny"]});
     [

@@ -26,7 +26,7 @@ use crate::health::Health;
 use crate::leader::Held;
 use crate::metrics::Metrics;
 use crate::state::State;
-use crate::{Config, discovery, proxies, triggers};
+use crate::{Config, discovery, dns, proxies, triggers};
 
 /// Reconciles of one controller at once.
 const CONCURRENCY: u16 = 32;
@@ -71,6 +71,7 @@ pub async fn run(
         tokio::spawn(discovery::run(client.clone(), Arc::clone(&state))),
         tokio::spawn(sources::gateway_classes(client.clone(), Arc::clone(&state))),
         tokio::spawn(proxies::run(client.clone(), Arc::clone(&state))),
+        tokio::spawn(dns::run(Arc::clone(&state))),
     ];
     let readiness = tokio::spawn(async move {
         state.synced().await;

@@ -2,15 +2,17 @@
 
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
+use octroi_api::names::Hostname;
 
 use super::{bounded_to, fails, holds, obstacle_of};
 use crate::certificate::CertificateView;
 use crate::child::{Child, ChildKey};
 use crate::facts::{Facts, Progress};
 use crate::kind::ChildKind;
+use crate::pointing::Pointing;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::hosts::{CertificateSource, ResolvedHost};
-use crate::world::World;
+use crate::world::{GatewayRef, World};
 
 const KIND: ConditionType = ConditionType::CertificatesReady;
 /// Bytes of what an authority says by way of cert-manager, so that the next step still fits behind it.
@@ -22,7 +24,7 @@ pub fn ready(tenant: &ResolvedTenant, desired: &[Child], world: &World) -> Verdi
         return fails(KIND, Reason::Progressing, "no host is claimed yet");
     }
     let needed = needed(tenant, desired);
-    let missing = needed.iter().find_map(|key| Some((key, obstacle(key, world)?)));
+    let missing = needed.iter().find_map(|key| Some((key, explained(key, tenant, world)?)));
     let waiting = || tenant.issuance.queued.iter().next().map(|(key, until)| (key, queued(tenant, *until)));
     let overdue = || needed.iter().find_map(|key| Some((key, overdue(key, world)?)));
     match missing.or_else(waiting).or_else(overdue) {
@@ -47,8 +49,42 @@ pub fn obstacle_of_host(host: &ResolvedHost, tenant: &ResolvedTenant, world: &Wo
     let key = key(host)?;
     match tenant.issuance.queued.get(&key) {
         Some(until) => Some(queued(tenant, *until)),
-        None => obstacle(&key, world),
+        None => explained(&key, tenant, world),
     }
+}
+
+/// What keeps one of a tenant's Certificates from being issued: DNS, where it does not point here, else what cert-manager says.
+fn explained(wanted: &ChildKey, tenant: &ResolvedTenant, world: &World) -> Option<(Reason, String)> {
+    let said = obstacle(wanted, world)?;
+    let host = tenant.owned_hosts().find(|host| key(host).as_ref() == Some(wanted));
+    Some(host.and_then(|host| elsewhere(host, tenant, wanted, world)).unwrap_or(said))
+}
+
+/// The exact domains of a tenant that wait for their certificate, and the Gateway that each should point at.
+pub fn unproven(tenant: &ResolvedTenant, world: &World) -> Vec<(Hostname, GatewayRef)> {
+    let waits = |host: &&ResolvedHost| {
+        let is_asked_for = host.certificate == CertificateSource::Domain && !host.host.is_wildcard();
+        is_asked_for && key(host).is_some_and(|key| obstacle(&key, world).is_some())
+    };
+    let waiting = tenant.owned_hosts().filter(waits);
+    waiting.map(|host| (host.host.clone(), tenant.placement.serving.clone())).collect()
+}
+
+/// What is said of a domain whose certificate is not issued, where DNS explains it.
+fn elsewhere(host: &ResolvedHost, tenant: &ResolvedTenant, key: &ChildKey, world: &World) -> Option<(Reason, String)> {
+    let is_elsewhere = world.pointings.of(&host.host) == Some(Pointing::Elsewhere);
+    let Facts::Gateway { address: Some(address), .. } = &world.get(&tenant.placement.serving.key())?.facts else {
+        return None;
+    };
+    is_elsewhere.then(|| {
+        let record = if address.parse::<std::net::IpAddr>().is_ok() { "an address record with" } else { "a CNAME to" };
+        let message = format!(
+            "DNS does not point {0} at this gateway, which an authority looks at before it issues a certificate: give {0} {record} {address}; until then {1}",
+            host.host,
+            next_step(key)
+        );
+        (Reason::DnsNotPointing, message)
+    })
 }
 
 /// Nobody else is named: how many wait is nobody's business but the platform's.

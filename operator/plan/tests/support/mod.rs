@@ -58,10 +58,10 @@ impl Object {
         listeners.filter_map(|listener| Some(listener["hostname"].as_str()?.to_owned())).collect()
     }
 
-    /// The other ports of a ListenerSet, as their claims name them: `tcp-5432`.
+    /// The ports beside HTTP and HTTPS of a ListenerSet, as their claims name them: `tcp-5432`.
     pub fn ports(&self) -> BTreeSet<String> {
         let listeners = self.body["spec"]["listeners"].as_array().into_iter().flatten();
-        let others = listeners.filter(|listener| listener["port"] != 443);
+        let others = listeners.filter(|listener| listener["port"] != 443 && listener["protocol"] != "HTTP");
         let transport = |listener: &Value| if listener["protocol"] == "UDP" { "udp" } else { "tcp" };
         others.map(|listener| format!("{}-{}", transport(listener), listener["port"])).collect()
     }
