@@ -25,7 +25,8 @@ async fn a_domain_is_served_once_its_dns_points_here_and_port_80_is_nobodys() {
         let Some(acme) = Acme::of(stage).await? else { return Ok(()) };
         let class = stage.class("c", |spec| spec["tls"]["issuerRef"] = json!({"name": acme.issuer})).await?;
         // Beside each other: cert-manager waits a minute for each record of DNS-01.
-        try_join(issued(stage, &acme, &class, "Shared"), issued(stage, &acme, &class, "Dedicated")).await.map(drop)
+        let [shared, own] = ["Shared", "Dedicated"].map(|mode| Box::pin(issued(stage, &acme, &class, mode)));
+        try_join(shared, own).await.map(drop)
     })
     .await;
 }
