@@ -61,7 +61,8 @@ fn rendering_twice_gives_the_same_bytes() {
 
 #[test]
 fn both_data_planes_get_the_same_but_for_what_is_their_own() {
-    const OWN: [&str; 11] = [
+    const OWN: [&str; 12] = [
+        "BackendTLSPolicy",
         "EnvoyProxy",
         "EnvoyExtensionPolicy",
         "GatewayExtension",

@@ -201,6 +201,13 @@ h in variables.owned || h.indexOf('.') > 0 && !h.startsWith('*') && h == h.lower
 {{ . }}.?kind.orValue('Service') != 'Service' || {{ . }}.?group.orValue('') != '' || {{ . }}.?namespace.orValue(request.namespace) != request.namespace
 {{- end -}}
 
+{{- /* Whether b, one of the backends, is an upstream of the tenant's own: a Backend in gw-<tenant>, as a backend of an HTTPRoute. */ -}}
+{{- define "octroi.cel.isUpstream" -}}
+request.kind.kind == 'HTTPRoute' && !b.at.endsWith('.requestMirror.backendRef') && b.to.?kind.orValue('') == 'Backend'
+          && b.to.?group.orValue('') in ['gateway.envoyproxy.io', 'gateway.kgateway.dev']
+          && b.to.?namespace.orValue('') == 'gw-' + variables.tenant
+{{- end -}}
+
 {{- /* Whether a rule or a backendRef has a filter that mirrors to such a reference. */ -}}
 {{- define "octroi.cel.mirrorsElsewhere" -}}
 has({{ . }}.filters) && {{ . }}.filters.exists(f, has(f.requestMirror) && has(f.requestMirror.backendRef)

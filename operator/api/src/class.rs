@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
 use crate::{
-    ClassHttp, ClassLayer4, ClassRateLimit, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork, Replicas,
+    ClassHttp, ClassLayer4, ClassRateLimit, ClassUpstreams, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork,
+    Replicas,
 };
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
@@ -58,6 +59,9 @@ pub struct TenantClassSpec {
     /// Ports beside 443 that its tenants may have. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer4: Option<ClassLayer4>,
+    /// What its tenants may reach outside the cluster by their routes. Default: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstreams: Option<ClassUpstreams>,
     /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,6 +58,8 @@ pub enum Reason {
     PortTaken,
     /// The class does not offer a port, or not for this.
     PortNotOffered,
+    /// The class does not offer an upstream of this kind, or not on this port.
+    UpstreamNotOffered,
     /// A namespace exists and is not this tenant's.
     NamespaceTaken,
     /// What is in a namespace that is to be adopted breaks the rules for tenants.
@@ -88,7 +90,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -99,6 +101,7 @@ impl Reason {
         Self::HostNotOwned,
         Self::PortTaken,
         Self::PortNotOffered,
+        Self::UpstreamNotOffered,
         Self::NamespaceTaken,
         Self::AdoptionRefused,
         Self::Unsupported,
@@ -127,6 +130,7 @@ impl Reason {
             Self::HostNotOwned => "HostNotOwned",
             Self::PortTaken => "PortTaken",
             Self::PortNotOffered => "PortNotOffered",
+            Self::UpstreamNotOffered => "UpstreamNotOffered",
             Self::NamespaceTaken => "NamespaceTaken",
             Self::AdoptionRefused => "AdoptionRefused",
             Self::Unsupported => "Unsupported",

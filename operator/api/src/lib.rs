@@ -30,6 +30,7 @@ mod route_problem;
 mod schema;
 mod tenant;
 mod tenant_tls;
+mod upstream;
 mod waf;
 
 pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
@@ -51,6 +52,7 @@ pub use tenant::{
     TenantStatus,
 };
 pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
+pub use upstream::{ClassUpstreams, HttpsUpstream, S3Upstream, TenantUpstream, UpstreamKind, UpstreamStatus};
 pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};
 
 use k8s_openapi::schemars;

@@ -6,7 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
-use crate::{DomainTls, GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantWaf};
+use crate::{
+    DomainTls, GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantUpstream,
+    TenantWaf, UpstreamStatus,
+};
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -98,6 +101,12 @@ pub struct TenantSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[x_kube(validation = ("self.all(a, self.filter(b, a.port == b.port && (a.protocol == 'UDP') == (b.protocol == 'UDP')).size() == 1)", "layer4 must name a port once for TCP or TLS and once for UDP, since nobody could tell two apart there: choose another port, or put the hosts into one item"))]
     pub layer4: Vec<TenantPort>,
+
+    /// What its routes may reach outside the cluster, of the kinds that the class offers. Default: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub upstreams: Vec<TenantUpstream>,
 
     /// Whether the tenant may change its routes, and whether it is served. The annotation `octroi.dev/hold` says the same
     /// at 3 a.m.; the stricter of the two wins. Default: Active.
@@ -306,6 +315,11 @@ pub struct TenantStatus {
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub layer4: Vec<PortStatus>,
+    /// Every upstream of `spec.upstreams`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub upstreams: Vec<UpstreamStatus>,
     /// The tenant's namespaces, counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacesStatus>,

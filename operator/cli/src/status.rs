@@ -52,6 +52,7 @@ fn screen(tenant: &Tenant, now: Timestamp, width: usize) -> String {
     }
     text += &hosts(status, width);
     text += &ports(status, width);
+    text += &upstreams(status, width);
     text += &namespaces(status.namespaces.as_ref(), width);
     text += &routes(status.routes.as_ref(), width);
     text += &conditions(&status.conditions, width);
@@ -133,6 +134,25 @@ fn ports(status: &TenantStatus, width: usize) -> String {
         let _ = writeln!(text, "  {word:<5}  {} {}", plain(&port.name), port.port);
         let reason = port.reason.as_ref().map(|reason| format!("{reason}: ")).unwrap_or_default();
         text += &wrapped(&(reason + port.message.as_deref().unwrap_or_default()), INDENT, width);
+    }
+    text
+}
+
+/// Nothing where there are none.
+fn upstreams(status: &TenantStatus, width: usize) -> String {
+    if status.upstreams.is_empty() {
+        return String::new();
+    }
+    let ready = status.upstreams.iter().filter(|upstream| upstream.ready).count();
+    let mut text = format!("\nUpstreams: {ready} of {} ready\n", status.upstreams.len());
+    for upstream in &status.upstreams {
+        let word = if upstream.ready { "ready" } else { "-" };
+        let target = upstream.target.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "{}", format!("  {word:<5}  {} {}", plain(&upstream.name), plain(target)).trim_end());
+        if let Some(message) = &upstream.message {
+            let reason = upstream.reason.as_ref().map(|reason| format!("{reason}: ")).unwrap_or_default();
+            text += &wrapped(&(reason + message), INDENT, width);
+        }
     }
     text
 }
@@ -230,6 +250,10 @@ mod tests {
                 {"name": "postgres", "port": 5432, "ready": false, "reason": "PortTaken", "message": "it belongs to somebody else: choose another one"},
                 {"name": "mail", "port": 993, "ready": true, "message": "passed on as it comes"},
             ],
+            "upstreams": [
+                {"name": "crm", "target": "api.crm.example:443", "ready": true},
+                {"name": "assets", "ready": false, "reason": "Invalid", "message": "s3 must name a region: write one"},
+            ],
             "namespaces": {"desired": 2, "ready": 1, "failing": [{"name": "acme-prod", "reason": "Progressing", "message": "rolebindings acme-prod/octroi-edit is not in place yet"}]},
             "routes": {"accepted": 41, "rejected": 3, "suspended": 0, "pending": 2, "failing": [
                 {"name": "HTTPRoute acme-prod/web", "reason": "HostnameNotOwned", "message": "spec.hostnames[0] 'x.test' is not the tenant's: use one of the tenant's own"}]},
@@ -259,6 +283,11 @@ Ports: 1 of 2 ready
       PortTaken: it belongs to somebody else: choose another one
   ready  mail 993
       passed on as it comes
+
+Upstreams: 1 of 2 ready
+  ready  crm api.crm.example:443
+  -      assets
+      Invalid: s3 must name a region: write one
 
 Namespaces: 1 of 2 ready
   acme-prod  Progressing

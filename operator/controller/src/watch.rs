@@ -16,9 +16,10 @@ use crate::backoff::WatchBackoff;
 use crate::state::State;
 use crate::{apis, observe};
 
-/// The name under which a kind's watch is waited for.
+/// The name under which a kind's watch is waited for. With its group: both data planes have backends.
 pub fn name(kind: ChildKind) -> String {
-    kind.api().plural.to_owned()
+    let api = kind.api();
+    if api.group.is_empty() { api.plural.to_owned() } else { format!("{}.{}", api.plural, api.group) }
 }
 
 /// Watches a kind for as long as the task lives.
@@ -108,4 +109,15 @@ pub fn is_not_found(error: &watcher::Error) -> bool {
         watcher::Error::NoResourceVersion => return false,
     };
     matches!(source, kube::Error::Api(status) if status.code == 404)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_watch_is_waited_for_by_a_name_of_its_own() {
+        let names: HashSet<String> = ChildKind::ALL.into_iter().map(name).collect();
+        assert_eq!(names.len(), ChildKind::ALL.len());
+    }
 }

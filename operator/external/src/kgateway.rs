@@ -1,6 +1,7 @@
-//! `GatewayParameters`, `ListenerPolicy`, `TrafficPolicy` and `DirectResponse` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
+//! `GatewayParameters`, `ListenerPolicy`, `TrafficPolicy`, `DirectResponse` and `Backend` of `gateway.kgateway.dev/v1alpha1` (kgateway 2.4).
 
 mod auth;
+mod backend;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, Secur
 use serde::Serialize;
 
 pub use self::auth::*;
+pub use self::backend::*;
 use crate::{HeaderSet, ServiceRef, Spec, TargetRef};
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";

@@ -49,7 +49,12 @@ pub enum Facts {
         /// Listeners that are not served: name, and what the data plane says.
         failing: Vec<(String, String)>,
     },
-    /// A policy of an entry.
+    /// Something outside the cluster that routes name.
+    Upstream {
+        /// Why the data plane takes none of this generation of it.
+        refused: Option<String>,
+    },
+    /// A policy of an entry or of an upstream.
     Policy {
         /// Why the data plane takes none of this generation of it.
         refused: Option<String>,
@@ -100,7 +105,13 @@ pub fn of(kind: crate::ChildKind, object: &Value) -> Facts {
             programmed: progress(object, "/status/conditions", "Programmed"),
             failing: failing_listeners(object),
         },
-        K::BackendTrafficPolicy
+        K::EnvoyBackend | K::KgatewayBackend => {
+            let judged = progress(object, "/status/conditions", "Accepted");
+            let refused = if let Progress::Failed(why) = judged { Some(why) } else { None };
+            Facts::Upstream { refused }
+        }
+        K::BackendTlsPolicy
+        | K::BackendTrafficPolicy
         | K::ClientTrafficPolicy
         | K::EnvoyExtensionPolicy
         | K::SecurityPolicy

@@ -22,6 +22,9 @@ pub enum ChildKind {
     HttpRouteFilter,
     DirectResponse,
     HttpRoute,
+    BackendTlsPolicy,
+    EnvoyBackend,
+    KgatewayBackend,
     BackendTrafficPolicy,
     ClientTrafficPolicy,
     EnvoyExtensionPolicy,
@@ -73,7 +76,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 impl ChildKind {
     /// Every kind, in the order of [`Stage`].
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::DomainClaim,
         Self::PortClaim,
         Self::Namespace,
@@ -92,6 +95,9 @@ impl ChildKind {
         Self::HttpRouteFilter,
         Self::DirectResponse,
         Self::HttpRoute,
+        Self::BackendTlsPolicy,
+        Self::EnvoyBackend,
+        Self::KgatewayBackend,
         Self::BackendTrafficPolicy,
         Self::ClientTrafficPolicy,
         Self::EnvoyExtensionPolicy,
@@ -125,6 +131,9 @@ impl ChildKind {
             Self::Gateway => (GATEWAY, "v1", "Gateway", "gateways"),
             Self::HttpRouteFilter => (ENVOY, "v1alpha1", "HTTPRouteFilter", "httproutefilters"),
             Self::DirectResponse => (KGATEWAY, "v1alpha1", "DirectResponse", "directresponses"),
+            Self::BackendTlsPolicy => (GATEWAY, "v1", "BackendTLSPolicy", "backendtlspolicies"),
+            Self::EnvoyBackend => (ENVOY, "v1alpha1", "Backend", "backends"),
+            Self::KgatewayBackend => (KGATEWAY, "v1alpha1", "Backend", "backends"),
             Self::HttpRoute => (GATEWAY, "v1", "HTTPRoute", "httproutes"),
             Self::BackendTrafficPolicy => (ENVOY, "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
             Self::ListenerPolicy => (KGATEWAY, "v1alpha1", "ListenerPolicy", "listenerpolicies"),
@@ -164,8 +173,12 @@ impl ChildKind {
             | Self::Gateway
             | Self::HttpRouteFilter
             | Self::DirectResponse
-            | Self::HttpRoute => Stage::Gateways,
-            Self::BackendTrafficPolicy
+            | Self::HttpRoute
+            // Before what it makes speak TLS, and gone after it.
+            | Self::BackendTlsPolicy => Stage::Gateways,
+            Self::EnvoyBackend
+            | Self::KgatewayBackend
+            | Self::BackendTrafficPolicy
             | Self::ClientTrafficPolicy
             | Self::EnvoyExtensionPolicy
             | Self::GatewayExtension

@@ -80,6 +80,10 @@ fn spec() -> impl Strategy<Value = Value> {
             let named = |key: &str, all: Vec<&str>| all.into_iter().map(|text| json!({key: text})).collect::<Vec<_>>();
             let mut spec = json!({"namespaces": named("name", namespaces), "domains": named("host", domains)});
             spec["state"] = state.into();
+            // The second may be another tenant's host.
+            let hosts = ports.iter().map(|port| ["api.crm.example", "two.example"][port % 2]);
+            let upstream = |(at, host)| json!({"name": format!("to-{at}"), "https": {"host": host}});
+            spec["upstreams"] = hosts.enumerate().map(upstream).collect();
             spec["layer4"] = ports.into_iter().map(port).collect();
             spec["crossNamespace"] = cross.into();
             for namespace in spec["namespaces"].as_array_mut().into_iter().flatten() {

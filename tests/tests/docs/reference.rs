@@ -204,6 +204,7 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::HostNotOwned => "What a port takes is a host that is not the tenant's.",
         Reason::PortTaken => "A port of a shared gateway belongs to somebody else.",
         Reason::PortNotOffered => "The class does not offer a port, or not for that protocol.",
+        Reason::UpstreamNotOffered => "The class does not offer an upstream of this kind, or not on this port.",
         Reason::NamespaceTaken => "A namespace exists, and is not this tenant's.",
         Reason::AdoptionRefused => "What is in a namespace that is to be adopted breaks the rules for tenants.",
         Reason::Held => "The tenant is Cordoned (Ready stays True) or Suspended (Ready is False).",

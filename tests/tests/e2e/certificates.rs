@@ -2,7 +2,7 @@
 //! by DNS-01, a client's own domain by HTTP-01 once its DNS points here, whatever a tenant does with the solver's path.
 
 #[path = "certificates/acme.rs"]
-mod acme;
+pub mod acme;
 
 use futures::future::try_join;
 use octroi_tests::Result;

@@ -217,6 +217,40 @@ pub fn said() -> Value {
     })
 }
 
+/// What passes only because there are upstreams.
+pub const UPSTREAMS: [Flow; 5] = [
+    ("shared-proxy", "internet", Tcp(443)),
+    ("shared-proxy", "internet", Tcp(8443)),
+    ("shared-proxy", "internet-v6", Tcp(443)),
+    ("globex-proxy", "internet", Tcp(8443)),
+    ("globex-proxy", "internet-v6", Tcp(8443)),
+];
+
+/// Where the name of an upstream may lead to, whoever owns it, and no proxy follows.
+const LEADS_TO: [&str; 21] = [
+    "api-server",
+    "node",
+    "node-in-172",
+    "node-local-dns",
+    "metadata",
+    "metadata-v6",
+    "metadata-of-azure",
+    "metadata-of-oracle",
+    "metadata-of-alibaba",
+    "link-local-v6",
+    "loopback",
+    "loopback-v6",
+    "controller",
+    "operator",
+    "kube-system",
+    "monitoring",
+    "default",
+    "shop",
+    "other-proxy",
+    "rate-limits",
+    "beside-shared-proxy",
+];
+
 /// The connection of a flow.
 pub fn connection(plane: Plane, ends: &BTreeMap<&str, End>, (from, to, port): Flow) -> Connection {
     let end = |name: &str| ends.get(name).unwrap_or_else(|| panic!("nobody is called {name}")).clone();
@@ -271,6 +305,41 @@ fn what_the_class_opens_and_closes() {
             all.extend(wrong(&network, plane, &CLOSED_BY_CLASS, !opened));
             all.extend(wrong(&network, plane, &BESIDE, false));
         }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn an_upstream_lets_a_proxy_out_to_the_internet_on_its_port_and_to_nothing_else() {
+    let mut all = Vec::new();
+    for plane in PLANES {
+        for network in [json!({}), said()] {
+            let closed = Stage::at_rest(plane, &network).network();
+            all.extend(wrong(&closed, plane, &UPSTREAMS, false));
+            let network = Stage::with_upstreams(plane, &network).network();
+            all.extend(wrong(&network, plane, &PASSES, true));
+            all.extend(wrong(&network, plane, &UPSTREAMS, true));
+            let mut stopped = STOPPED.to_vec();
+            stopped.retain(|flow| !matches!(flow, ("shared-proxy", "internet", Tcp(443))));
+            for port in [443, 8443] {
+                let elsewhere =
+                    LEADS_TO.into_iter().flat_map(|to| ["shared-proxy", "globex-proxy"].map(|from| (from, to)));
+                stopped.extend(elsewhere.map(|(from, to)| (from, to, Tcp(port))));
+            }
+            for from in ["shared-proxy", "globex-proxy"] {
+                stopped.extend([80, 22, 5432, 19000].map(|port| (from, "internet", Tcp(port))));
+                stopped.push((from, "internet", Udp(443)));
+            }
+            stopped.push(("other-proxy", "internet", Tcp(443)));
+            stopped.push(("globex-proxy", "acme", Tcp(8443)));
+            stopped.push(("shared-proxy", "globex", Tcp(443)));
+            all.extend(wrong(&network, plane, &stopped, false));
+        }
+        let network = Stage::with_upstreams(plane, &said()).network();
+        let closed = [("shared-proxy", "closed-by-class", Tcp(443)), ("globex-proxy", "closed-by-class-v6", Tcp(8443))];
+        all.extend(wrong(&network, plane, &closed, false));
+        let network = Stage::with_upstreams(plane, &json!({"egressExcept": ["0.0.0.0/0", "::/0"]})).network();
+        all.extend(wrong(&network, plane, &UPSTREAMS, false));
     }
     assert!(all.is_empty(), "{}", all.join("\n"));
 }

@@ -11,7 +11,7 @@ use super::flows::{PASSES, STOPPED, wrong};
 use super::stage::{ENVOY_GATEWAY, KGATEWAY, PLANES, Plane, Stage, ends};
 
 /// Every port that anybody listens on, and some that nobody does.
-const PORTS: [(u16, &str); 29] = [
+const PORTS: [(u16, &str); 30] = [
     (22, "TCP"),
     (53, "TCP"),
     (53, "UDP"),
@@ -27,6 +27,7 @@ const PORTS: [(u16, &str); 29] = [
     (8082, "TCP"),
     (8089, "TCP"),
     (8234, "TCP"),
+    (8443, "TCP"),
     (9002, "TCP"),
     (9090, "TCP"),
     (9091, "TCP"),
@@ -143,7 +144,7 @@ fn title(policy: &NetworkPolicy) -> String {
 fn nothing_in_a_policy_is_there_for_nothing() {
     let mut idle = Vec::new();
     for plane in PLANES {
-        let network = Stage::at_rest(plane, &said()).network();
+        let network = Stage::with_upstreams(plane, &said()).network();
         let ends = ends(plane);
         let mut judged = Vec::new();
         for policy in &network.policies {

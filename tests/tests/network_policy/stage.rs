@@ -65,13 +65,22 @@ pub struct Stage {
 impl Stage {
     /// acme is Shared and globex Dedicated, both in a class of this data plane that says this of their network.
     pub fn at_rest(plane: Plane, network: &Value) -> Self {
+        Self::of(plane, network, false)
+    }
+
+    /// The same, in a class that offers upstreams on two ports; acme has one on each, and globex on the second.
+    pub fn with_upstreams(plane: Plane, network: &Value) -> Self {
+        Self::of(plane, network, true)
+    }
+
+    fn of(plane: Plane, network: &Value, has_upstreams: bool) -> Self {
         let mut world = simulate::empty_world();
         for plane in PLANES {
             let view = GatewayClassView { controller_name: plane.controller_name.into() };
             world.gateway_classes.insert(plane.name.into(), view);
         }
         for (name, domain) in [("standard", "apps.test"), ("other", "other.test")] {
-            let class = json!({
+            let mut class = json!({
                 "apiVersion": "octroi.dev/v1alpha1", "kind": "TenantClass", "metadata": {"name": name},
                 "spec": {
                     "baseDomain": domain,
@@ -80,15 +89,24 @@ impl Stage {
                     "namespaces": {"networkPolicy": network},
                 },
             });
+            if has_upstreams && name == "standard" {
+                class["spec"]["upstreams"] = json!({"allowed": ["HTTPS"], "ports": [443, 8443]});
+            }
             world.classes.insert(name.into(), typed(&class));
         }
         let tenant = |name: &str, mode: &str, namespaces: &[&str]| -> (String, Tenant) {
             let namespaces: Vec<Value> = namespaces.iter().map(|name| json!({"name": name})).collect();
+            let upstreams =
+                [("crm", 443), ("erp", 8443)].into_iter().filter(|(_, port)| mode == "Shared" || *port == 8443);
+            let upstreams: Vec<Value> = upstreams
+                .filter(|_| has_upstreams)
+                .map(|(name, port)| json!({"name": name, "https": {"host": format!("{name}.example"), "port": port}}))
+                .collect();
             let tenant = json!({
                 "apiVersion": "octroi.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
                 "spec": {
                     "className": "standard", "members": [{"kind": "Group", "name": "devs"}],
-                    "gateway": {"mode": mode}, "namespaces": namespaces,
+                    "gateway": {"mode": mode}, "namespaces": namespaces, "upstreams": upstreams,
                 },
             });
             (name.to_owned(), typed(&tenant))

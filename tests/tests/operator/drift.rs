@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::world::{
     BACKEND_POLICY, CERTIFICATE, CLAIM, CLIENT_POLICY, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CONFIG_MAP, DIRECT_RESPONSE,
-    ENTRY, ENVOY, ENVOY_PROXY, EXTENSION_POLICY, GATEWAY, GATEWAY_EXTENSION, GRANT, KGATEWAY, Kind, LIMITS,
-    LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, PORT_CLAIM, QUOTA, ROLE_BINDING, ROUTE, ROUTE_FILTER,
-    SECURITY_POLICY, TENANT, TRAFFIC_POLICY, World, apply, class, delete, has_kgateway, owned, patch, tenant, within,
+    ENTRY, ENVOY, ENVOY_BACKEND, ENVOY_PROXY, EXTENSION_POLICY, GATEWAY, GATEWAY_EXTENSION, GRANT, KGATEWAY,
+    KGATEWAY_BACKEND, Kind, LIMITS, LISTENER_POLICY, NAMESPACE, NETWORK_POLICY, PARAMETERS, PORT_CLAIM, QUOTA,
+    ROLE_BINDING, ROUTE, ROUTE_FILTER, SECURITY_POLICY, TENANT, TLS_POLICY, TRAFFIC_POLICY, World, apply, class,
+    delete, has_kgateway, owned, patch, tenant, within,
 };
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -46,6 +47,9 @@ fn edit(subject: &Subject) -> (&'static str, Value) {
         PARAMETERS => ("/spec/kube/service/type", json!("NodePort")),
         GATEWAY => ("/spec/listeners/0/port", json!(8080)),
         ROUTE => ("/spec/rules/0/filters/0/requestRedirect/statusCode", json!(301)),
+        TLS_POLICY => ("/spec/validation/hostname", json!("evil.example")),
+        ENVOY_BACKEND => ("/spec/tls/sni", json!("evil.example")),
+        KGATEWAY_BACKEND => ("/spec/static/hosts/0/host", json!("evil.example")),
         BACKEND_POLICY => ("/spec/timeout/http/requestTimeout", json!("1s")),
         LISTENER_POLICY => ("/spec/default/httpSettings/xffNumTrustedHops", json!(3)),
         EXTENSION_POLICY => ("/spec/extProc/0/failOpen", json!(true)),
@@ -107,11 +111,13 @@ async fn subjects(world: &World, client: &Client, plane: &str) -> Vec<Subject> {
     apply(client, &of_class).await;
     let mut of_ports = class(&plain, &format!("{plain}.test"), &json!({"gatewayClassName": plane}));
     of_ports["spec"]["layer4"] = json!({"ports": [{"from": 5432, "protocols": ["TCP"]}]});
+    of_ports["spec"]["upstreams"] = json!({"allowed": ["HTTPS"]});
     apply(client, &of_ports).await;
     let names = ["shared", "own", "star"].map(|what| format!("{short}-{what}"));
     let suspended = format!("{short}-halt");
     let postgres = json!({"name": "postgres", "protocol": "TCP", "port": 5432});
-    let shared = json!({"domains": [{"host": format!("{short}.example")}], "layer4": [postgres]});
+    let crm = json!({"name": "crm", "https": {"host": "api.crm.example"}});
+    let shared = json!({"domains": [{"host": format!("{short}.example")}], "layer4": [postgres], "upstreams": [crm]});
     apply(client, &tenant(&names[0], &plain, &shared)).await;
     let office = json!({"name": "office", "pathPrefix": "/", "allowedSources": ["203.0.113.0/24"]});
     let own = json!({"gateway": {"mode": "Dedicated", "replicas": {"min": 1, "max": 3}}, "auth": [office]});

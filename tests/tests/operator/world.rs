@@ -70,13 +70,16 @@ pub const EXTENSION_POLICY: Kind =
 pub const GATEWAY_EXTENSION: Kind = kind("gateway.kgateway.dev", "v1alpha1", "GatewayExtension", "gatewayextensions");
 pub const SECURITY_POLICY: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "SecurityPolicy", "securitypolicies");
 pub const TRAFFIC_POLICY: Kind = kind("gateway.kgateway.dev", "v1alpha1", "TrafficPolicy", "trafficpolicies");
+pub const TLS_POLICY: Kind = kind("gateway.networking.k8s.io", "v1", "BackendTLSPolicy", "backendtlspolicies");
+pub const ENVOY_BACKEND: Kind = kind("gateway.envoyproxy.io", "v1alpha1", "Backend", "backends");
+pub const KGATEWAY_BACKEND: Kind = kind("gateway.kgateway.dev", "v1alpha1", "Backend", "backends");
 pub const ENTRY: Kind = kind("gateway.networking.k8s.io", "v1", "ListenerSet", "listenersets");
 pub const GATEWAY_CLASS: Kind = kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses");
 pub const DEFINITION: Kind =
     kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
 
 /// Everything that Octroi writes.
-pub const CHILDREN: [Kind; 26] = [
+pub const CHILDREN: [Kind; 29] = [
     CLAIM,
     PORT_CLAIM,
     NAMESPACE,
@@ -95,6 +98,9 @@ pub const CHILDREN: [Kind; 26] = [
     ROUTE_FILTER,
     DIRECT_RESPONSE,
     ROUTE,
+    TLS_POLICY,
+    ENVOY_BACKEND,
+    KGATEWAY_BACKEND,
     BACKEND_POLICY,
     CLIENT_POLICY,
     EXTENSION_POLICY,

@@ -112,12 +112,14 @@ pub fn envoy_gateway(config: &ConfigMap) -> Vec<Finding> {
         findings.push(bad("proxies run beside the control plane, where Octroi's network policies do not find them: set config.envoyGateway.provider.kubernetes.deploy.type to GatewayNamespace in its chart's values"));
     }
     let limits = &config["rateLimit"];
+    let lacks = [
+        (limits.is_null(), "has no Redis, so leave spec.rateLimit out everywhere"),
+        (!is_on("enableBackend"), "takes no Backends, so leave spec.upstreams out everywhere"),
+    ];
+    let lacks = lacks.into_iter().filter(|(lacks, _)| *lacks);
+    let well = lacks.fold(WELL.to_owned(), |text, (_, what)| text + "; " + what);
     if limits.is_null() {
-        return good_if_empty(
-            findings,
-            &subject,
-            &format!("{WELL}; has no Redis, so leave spec.rateLimit out everywhere"),
-        );
+        return good_if_empty(findings, &subject, &well);
     }
     if limits["failClosed"] != true {
         findings.push(bad("while its rate limit service is away, every tenant has no limit: set config.envoyGateway.rateLimit.failClosed to true in its chart's values"));
@@ -128,7 +130,7 @@ pub fn envoy_gateway(config: &ConfigMap) -> Vec<Finding> {
         );
         findings.push(Finding::new(Grade::Unsure, &subject, message));
     }
-    good_if_empty(findings, &subject, WELL)
+    good_if_empty(findings, &subject, &well)
 }
 
 const WELL: &str = "has neither EnvoyPatchPolicy nor Lua, and proxies in their Gateways' namespaces";
@@ -269,6 +271,9 @@ mod tests {
         }
         assert_eq!(grades(&envoy_gateway(&config("{}"))), [Grade::Bad], "proxies run elsewhere by default");
         assert!(envoy_gateway(&config(GOOD))[0].message.contains("no Redis"), "who sets limits has to know");
+        assert!(envoy_gateway(&config(GOOD))[0].message.contains("no Backends"), "who offers upstreams has to know");
+        let takes = envoy_gateway(&config(&format!("{GOOD}\nextensionApis: {{enableBackend: true}}")));
+        assert_eq!((grades(&takes), takes[0].message.contains("Backends")), (vec![Grade::Good], false));
         assert_eq!(grades(&envoy_gateway(&config("a: [b"))), [Grade::Unsure]);
         assert!(envoy_gateway(&ConfigMap::default()).is_empty(), "another ConfigMap of the chart");
     }

@@ -144,7 +144,10 @@ fn is_blocked(plan: &TenantPlan) -> bool {
         TenantPlan::Reject(_) => true,
         TenantPlan::Keep { resolved, .. } => {
             let mut claims = resolved.ports.iter().flat_map(|port| &port.claims).map(|claim| claim.state);
-            resolved.hosts.iter().any(|h| h.claim != ClaimState::Ours) || claims.any(|state| state != ClaimState::Ours)
+            // What somebody claims, or gives up, decides whether it may be an upstream.
+            !resolved.upstreams.is_empty()
+                || resolved.hosts.iter().any(|h| h.claim != ClaimState::Ours)
+                || claims.any(|state| state != ClaimState::Ours)
         }
         TenantPlan::TearDown(_) | TenantPlan::Orphan => false,
     }

@@ -1,6 +1,7 @@
-//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `SecurityPolicy`, `EnvoyExtensionPolicy` and `HTTPRouteFilter` of `gateway.envoyproxy.io/v1alpha1`
+//! `EnvoyProxy`, `ClientTrafficPolicy`, `BackendTrafficPolicy`, `SecurityPolicy`, `EnvoyExtensionPolicy`, `HTTPRouteFilter` and `Backend` of `gateway.envoyproxy.io/v1alpha1`
 //! (Envoy Gateway 1.9).
 
+mod backend;
 mod extension;
 mod rate_limit;
 mod security;
@@ -13,6 +14,7 @@ use k8s_openapi::api::autoscaling::v2::MetricSpec;
 use k8s_openapi::api::core::v1::{PodSecurityContext, ResourceRequirements, SecurityContext, Volume, VolumeMount};
 use serde::Serialize;
 
+pub use self::backend::*;
 pub use self::extension::*;
 pub use self::rate_limit::*;
 pub use self::security::*;

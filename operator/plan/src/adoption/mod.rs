@@ -217,7 +217,8 @@ mod tests {
                 "hostnames": ["acme.apps.test", "www.acme.apps.test", "*.acme.apps.test"],
                 "parentRefs": [{"kind": "ListenerSet", "namespace": "gw-acme", "name": "acme"}],
                 "rules": [{"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "copy"}}}],
-                    "backendRefs": [{"name": "web"}, {"name": "other", "namespace": "acme-two"}]}]}}),
+                    "backendRefs": [{"name": "web"}, {"name": "other", "namespace": "acme-two"},
+                        {"name": "crm", "kind": "Backend", "group": ENVOY, "namespace": "gw-acme"}]}]}}),
             ),
         ];
         assert_eq!(judged(&all), Vec::<String>::new());
@@ -242,6 +243,14 @@ mod tests {
                 {"kind": "ListenerSet", "namespace": "gw-globex", "name": "globex"}]}),
             with_rule(json!({"backendRefs": [{"name": "web", "namespace": "globex"}]})),
             with_rule(json!({"backendRefs": [{"name": "web", "kind": "Backend", "group": ENVOY}]})),
+            with_rule(
+                json!({"backendRefs": [{"name": "crm", "kind": "Backend", "group": ENVOY, "namespace": "gw-globex"}]}),
+            ),
+            with_rule(
+                json!({"backendRefs": [{"name": "crm", "kind": "Service", "port": 443, "namespace": "gw-acme"}]}),
+            ),
+            with_rule(json!({"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef":
+                {"name": "crm", "kind": "Backend", "group": ENVOY, "namespace": "gw-acme"}}}]})),
             with_rule(json!({"filters": [{"type": "ExtensionRef"}]})),
             with_rule(json!({"backendRefs": [{"name": "web", "filters": [{"type": "ExtensionRef"}]}]})),
             with_rule(json!({"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef":

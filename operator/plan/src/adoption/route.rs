@@ -64,9 +64,17 @@ fn of_rule(rule: &Value, kind: &str, rules: &Rules<'_>) -> Option<String> {
     let filters = || items(rule, "/filters").chain(backends().flat_map(|backend| items(backend, "/filters")));
     let mirrors = filters().filter_map(|filter| filter.pointer("/requestMirror/backendRef"));
     backends()
+        .filter(|backend| !(kind == "HTTPRoute" && is_upstream(backend, rules)))
         .chain(mirrors)
         .find_map(|backend| of_backend(backend, rules))
         .or_else(|| filters().find_map(|filter| of_filter(filter, kind)))
+}
+
+/// What Octroi wrote for the tenant's own upstreams, and nobody else.
+fn is_upstream(backend: &Value, rules: &Rules<'_>) -> bool {
+    ["gateway.envoyproxy.io", "gateway.kgateway.dev"].map(Some).contains(&text(backend, "group"))
+        && text(backend, "kind") == Some("Backend")
+        && text(backend, "namespace") == Some(&rules.tenant.gateway_namespace())
 }
 
 fn of_backend(backend: &Value, rules: &Rules<'_>) -> Option<String> {

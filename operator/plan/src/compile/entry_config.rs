@@ -6,10 +6,11 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Serialize;
 
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::grants;
+use crate::compile::{grants, upstreams};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::layer4::ResolvedPort;
+use crate::resolve::upstreams::ResolvedUpstream;
 
 /// The name of the ConfigMap.
 pub const NAME: &str = "octroi-entry";
@@ -39,6 +40,13 @@ fn data(tenant: &ResolvedTenant, namespace: &str) -> BTreeMap<String, String> {
         let routes: Vec<String> = ports.iter().map(|port| yaml(&port_route(port, tenant, namespace))).collect();
         data.insert("layer4".into(), ports.iter().fold(String::new(), |text, port| text + &line(port) + "\n"));
         data.insert("layer4.yaml".into(), routes.join("---\n"));
+    }
+    let upstreams: Vec<&ResolvedUpstream> = tenant.open_upstreams().collect();
+    if !upstreams.is_empty() {
+        let rules: Vec<Rule> = upstreams.iter().map(|upstream| upstream_rule(upstream, tenant)).collect();
+        let text = |text: String, upstream: &&ResolvedUpstream| text + &upstream.name + " " + &upstream.host + "\n";
+        data.insert("upstreams".into(), upstreams.iter().fold(String::new(), text));
+        data.insert("upstreams.yaml".into(), yaml(&rules));
     }
     data
 }
@@ -102,13 +110,56 @@ struct RouteSpec {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    filters: Vec<Filter>,
     backend_refs: Vec<BackendRef>,
 }
 
 #[derive(Serialize)]
 struct BackendRef {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     name: String,
-    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(rename = "type")]
+    filter_type: &'static str,
+    url_rewrite: UrlRewrite,
+}
+
+#[derive(Serialize)]
+struct UrlRewrite {
+    hostname: String,
+}
+
+fn to_service(name: &str, port: u16) -> Rule {
+    let service = BackendRef { group: None, kind: None, name: name.into(), namespace: None, port: Some(port) };
+    Rule { filters: Vec::new(), backend_refs: vec![service] }
+}
+
+/// With the upstream's own name as `Host`, without which most answer nothing: neither data plane has a policy for it that a route
+/// could not undo.
+fn upstream_rule(upstream: &ResolvedUpstream, tenant: &ResolvedTenant) -> Rule {
+    let key = upstreams::key(tenant, upstream);
+    let api = key.kind.api();
+    let backend = BackendRef {
+        group: Some(api.group),
+        kind: Some(api.kind),
+        name: key.name,
+        namespace: Some(key.namespace),
+        port: None,
+    };
+    let url_rewrite = UrlRewrite { hostname: upstream.host.clone() };
+    Rule { filters: vec![Filter { filter_type: "URLRewrite", url_rewrite }], backend_refs: vec![backend] }
 }
 
 /// No `parentRefs`: the platform's MutatingAdmissionPolicy writes them.
@@ -120,11 +171,7 @@ fn sample_route(tenant: &ResolvedTenant, namespace: &str) -> Route {
         api_version: "gateway.networking.k8s.io/v1",
         kind: "HTTPRoute",
         metadata: RouteMetadata { name: "web".into(), namespace: namespace.into() },
-        spec: RouteSpec {
-            parent_refs: Vec::new(),
-            hostnames: vec![host],
-            rules: vec![Rule { backend_refs: vec![BackendRef { name: "web".into(), port: 80 }] }],
-        },
+        spec: RouteSpec { parent_refs: Vec::new(), hostnames: vec![host], rules: vec![to_service("web", 80)] },
     }
 }
 
@@ -139,7 +186,7 @@ fn port_route(port: &ResolvedPort, tenant: &ResolvedTenant, namespace: &str) -> 
         spec: RouteSpec {
             parent_refs: sections.map(|section| parent_ref(tenant, Some(section))).collect(),
             hostnames: port.hosts.iter().map(ToString::to_string).collect(),
-            rules: vec![Rule { backend_refs: vec![BackendRef { name: port.name.clone(), port: port.port }] }],
+            rules: vec![to_service(&port.name, port.port)],
         },
     }
 }

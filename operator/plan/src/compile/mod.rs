@@ -17,6 +17,7 @@ pub mod network;
 pub mod proxy;
 pub mod rights;
 pub mod suspension;
+pub mod upstreams;
 pub mod waf;
 
 use crate::child::{Child, Metadata, Owner};
@@ -37,6 +38,7 @@ pub fn tenant(tenant: &ResolvedTenant) -> Vec<Child> {
     children.extend(network::of_tenant(tenant, &metadata));
     children.extend(certificates::of_tenant(tenant, &metadata));
     children.extend(grants::of_tenant(tenant, &metadata));
+    children.extend(upstreams::of_tenant(tenant, &metadata));
     children.extend(waf::of_tenant(tenant, &metadata));
     children.extend(client_certificates::of_tenant(tenant, &metadata));
     children.extend(gateway::of_tenant(tenant, &metadata));

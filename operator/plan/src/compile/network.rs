@@ -20,7 +20,7 @@ use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
 use crate::resolve::layer4::Offer;
-use crate::resolve::network::ResolvedNetwork;
+use crate::resolve::network::{Outside, ResolvedNetwork};
 use crate::resolve::placement::shard;
 use crate::world::GatewayRef;
 
@@ -114,7 +114,8 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let proxies = tenant.placement.own_gateway.then(|| {
         let selector = matching(&[(GATEWAY_NAME_LABEL, tenant.name.as_str())]);
         // No selector of namespaces: the policy's own.
-        let spec = of_proxies(selector, own_namespaces(tenant), None, &tenant.class);
+        let upstreams = tenant.open_upstreams().map(|upstream| upstream.port).collect();
+        let spec = of_proxies(selector, own_namespaces(tenant), None, &upstreams, &tenant.class);
         policy(&tenant.name.gateway_namespace(), NAME, spec, metadata)
     });
     own.chain(proxies).collect()
@@ -136,7 +137,8 @@ pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Op
     Some(policy(
         labels::GATEWAYS_NAMESPACE,
         &class.name,
-        of_proxies(selector, backends, Some(solvers), class),
+        // All that may be reached, and not what is: a tenant that asks for an upstream touches no policy of all.
+        of_proxies(selector, backends, Some(solvers), &class.upstreams.all_ports(), class),
         metadata,
     ))
 }
@@ -160,20 +162,13 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
     let serving: Vec<i32> = ENVOY_GATEWAY.serving.into_iter().chain(KGATEWAY.serving).collect();
     let mut to_proxies = tcp(&serving);
     to_proxies.extend(offered(&tenant.class, &[DataPlane::EnvoyGateway, DataPlane::Kgateway]));
-    let outside = network.outside.iter().map(|outside| {
-        let except = outside.except.iter().cloned().collect();
-        block(outside.all, Some(except))
-    });
     let mut rules = vec![
         egress(vec![own_namespaces(tenant)], None),
         dns(),
         // Its own hostnames, from inside.
         egress(tenant.placement.sources.iter().map(proxy).collect(), Some(to_proxies)),
     ];
-    let outside: Vec<_> = outside.collect();
-    if !outside.is_empty() {
-        rules.push(egress(outside, None));
-    }
+    rules.extend(to_outside(network, None));
     rules.extend(network.allowed.iter().map(|allowed| {
         let ports = both_protocols(&allowed.ports);
         egress(vec![block(&allowed.cidr, None)], (!ports.is_empty()).then_some(ports))
@@ -181,13 +176,21 @@ fn egress_of_pods(tenant: &ResolvedTenant) -> Vec<NetworkPolicyEgressRule> {
     rules
 }
 
+/// To the rest of the world, but not to what is never reached.
+fn to_outside(network: &ResolvedNetwork, ports: Option<Vec<NetworkPolicyPort>>) -> Option<NetworkPolicyEgressRule> {
+    let block = |outside: &Outside| block(outside.all, Some(outside.except.iter().cloned().collect()));
+    let outside: Vec<NetworkPolicyPeer> = network.outside.iter().map(block).collect();
+    (!outside.is_empty()).then(|| egress(outside, ports))
+}
+
 /// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; to backends,
-/// to the pods that prove a domain, and nowhere else. Whatever a route or a policy makes a proxy connect to, a metadata address, its own admin port or the API
-/// server is not among it.
+/// to the pods that prove a domain, to upstreams, and nowhere else. Whatever a route, a policy or a name in the DNS makes a proxy
+/// connect to, a metadata address, an address of the cluster or the API server is not among it.
 fn of_proxies(
     selector: LabelSelector,
     backends: NetworkPolicyPeer,
     solvers_in: Option<LabelSelector>,
+    upstreams: &BTreeSet<u16>,
     class: &ResolvedClass,
 ) -> NetworkPolicySpec {
     let ports = ports(class.data_plane);
@@ -201,7 +204,12 @@ fn of_proxies(
     let rate_limits = ports.rate_limits.map(|(label, port)| of_data_plane(label, port));
     let firewall = egress(vec![firewall()], Some(tcp(&[waf::PORT.into()])));
     let solvers = egress(vec![solvers(solvers_in)], Some(tcp(&[SOLVER_PORT])));
-    let to = [egress(vec![backends], None), dns(), controller, firewall, solvers].into_iter().chain(rate_limits);
+    let numbers: Vec<i32> = upstreams.iter().map(|port| i32::from(*port)).collect();
+    let upstreams = if numbers.is_empty() { None } else { to_outside(&class.network, Some(tcp(&numbers))) };
+    let to = [egress(vec![backends], None), dns(), controller, firewall, solvers]
+        .into_iter()
+        .chain(rate_limits)
+        .chain(upstreams);
     NetworkPolicySpec {
         pod_selector: Some(selector),
         policy_types: Some(both_ways()),

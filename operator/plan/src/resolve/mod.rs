@@ -14,6 +14,7 @@ pub mod placement;
 pub mod rate_limit;
 pub mod state;
 pub mod tls;
+pub mod upstreams;
 pub mod waf;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use crate::resolve::placement::ResolvedPlacement;
 use crate::resolve::rate_limit::TenantsRateLimit;
 use crate::resolve::state::ResolvedState;
 use crate::resolve::tls::TenantsTls;
+use crate::resolve::upstreams::ResolvedUpstream;
 use crate::resolve::waf::TenantsWaf;
 use crate::world::World;
 
@@ -64,6 +66,8 @@ pub struct ResolvedTenant {
     pub placement: ResolvedPlacement,
     /// Its ports beside 443.
     pub ports: Vec<ResolvedPort>,
+    /// What its routes may reach outside the cluster.
+    pub upstreams: Vec<ResolvedUpstream>,
     /// What its hosts speak.
     pub tls: TenantsTls,
     /// Its firewall.
@@ -94,6 +98,11 @@ impl ResolvedTenant {
     /// Its ports that the data plane is to listen on.
     pub fn open_ports(&self) -> impl Iterator<Item = &ResolvedPort> {
         self.ports.iter().filter(|port| port.is_open())
+    }
+
+    /// What its routes may name outside the cluster.
+    pub fn open_upstreams(&self) -> impl Iterator<Item = &ResolvedUpstream> {
+        self.upstreams.iter().filter(|upstream| upstream.is_open())
     }
 
     /// Whether its hosts answer with the platform's page.
@@ -132,6 +141,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         return Err(rejections);
     }
     let ports = layer4::of_tenant(&tenant.spec.layer4, &name, &class, &hosts, &placement, world);
+    let upstreams = upstreams::of_tenant(&tenant.spec.upstreams, &name, &class, &hosts, world);
     Ok(ResolvedTenant {
         replicas: tenant.spec.gateway.as_ref().and_then(|g| g.replicas).unwrap_or(class.proxy.replicas),
         members: tenant.spec.members.clone(),
@@ -147,6 +157,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         issuance,
         placement,
         ports,
+        upstreams,
         tls,
         waf,
         auth,

@@ -212,7 +212,7 @@ fn refused(key: &RouteKey, refusal: &Refusal) -> Problem {
             format!("correct spec.rules[].backendRefs, or create what they name; see kubectl get services -n {namespace}").into()
         }
         RouteProblem::BackendNotPermitted => {
-            "use a Service of the route's own namespace in spec.rules[].backendRefs, or ask the run team whether the tenant's namespaces may reach each other".into()
+            "use a Service of the route's own namespace or an upstream of ConfigMap octroi-entry in spec.rules[].backendRefs, or ask the run team whether the tenant's namespaces may reach each other".into()
         }
         _ => format!("correct spec.rules; see kubectl describe {plural} -n {namespace} {}", key.name).into(),
     };

@@ -8,6 +8,7 @@ mod hosts;
 mod layer4;
 pub mod routes;
 pub mod tenant;
+mod upstreams;
 
 use octroi_api::conditions::{ConditionType, Reason, Verdict};
 

@@ -4,10 +4,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
 use octroi_api::{
-    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, PortStatus, Tenant, TenantState, TenantStatus, labels,
+    DomainStatus, FailingItem, GatewayStatus, NamespacesStatus, PortStatus, Tenant, TenantState, TenantStatus,
+    UpstreamStatus, labels,
 };
 
-use super::{Failure, MAX_FAILING, bounded, certificates, fails, gateway, holds, hosts, layer4, obstacle, routes};
+use super::{
+    Failure, MAX_FAILING, bounded, certificates, fails, gateway, holds, hosts, layer4, obstacle, routes, upstreams,
+};
 use crate::child::{Child, ChildKey};
 use crate::compile::limits;
 use crate::diff::Changes;
@@ -79,6 +82,8 @@ fn kept(
 ) -> (TenantStatus, Vec<Verdict>) {
     let domains: Vec<DomainStatus> = tenant.hosts.iter().map(|h| hosts::status(h, tenant, world)).collect();
     let ports: Vec<PortStatus> = tenant.ports.iter().map(|port| layer4::status(port, tenant, world)).collect();
+    let upstreams: Vec<UpstreamStatus> =
+        tenant.upstreams.iter().map(|upstream| upstreams::status(upstream, tenant, world)).collect();
     let namespaces = namespaces(tenant, changes, world, failures);
     let verdicts = vec![
         accepted(tenant),
@@ -86,7 +91,7 @@ fn kept(
         certificates::ready(tenant, desired, world),
         gateway::programmed(tenant, world),
     ];
-    let ready = held(tenant, ready(&verdicts, unready(&domains, &ports), changes, failures));
+    let ready = held(tenant, ready(&verdicts, unready(&domains, &ports, &upstreams), changes, failures));
     let serving = &tenant.placement.serving;
     let status = TenantStatus {
         class_name: Some(tenant.class.name.clone()),
@@ -99,6 +104,7 @@ fn kept(
         }),
         domains,
         layer4: ports,
+        upstreams,
         namespaces: Some(namespaces),
         ..TenantStatus::default()
     };
@@ -131,8 +137,8 @@ fn capabilities(tenant: &ResolvedTenant) -> Verdict {
     fails(ConditionType::CapabilitiesSupported, Reason::Unsupported, message)
 }
 
-/// The first host or else port that is not served, and why.
-fn unready(domains: &[DomainStatus], ports: &[PortStatus]) -> Option<(Reason, String)> {
+/// The first host, or else port, or else upstream that is not as it should be, and why.
+fn unready(domains: &[DomainStatus], ports: &[PortStatus], upstreams: &[UpstreamStatus]) -> Option<(Reason, String)> {
     let said = |what: &str, reason: Option<&String>, message: Option<&String>| {
         let reason = Reason::ALL.into_iter().find(|r| reason.is_some_and(|said| r.as_str() == said));
         (reason.unwrap_or(Reason::Progressing), format!("{what}: {}", message.map_or("", String::as_str)))
@@ -140,12 +146,18 @@ fn unready(domains: &[DomainStatus], ports: &[PortStatus]) -> Option<(Reason, St
     let domain = domains.iter().find(|domain| !domain.ready);
     let domain = domain.map(|domain| said(&domain.host, domain.reason.as_ref(), domain.message.as_ref()));
     let port = || ports.iter().find(|port| !port.ready);
-    domain.or_else(|| {
-        let of_port = |port: &PortStatus| {
-            said(&format!("spec.layer4[{}]", port.name), port.reason.as_ref(), port.message.as_ref())
-        };
-        port().map(of_port)
-    })
+    domain
+        .or_else(|| {
+            let of_port = |port: &PortStatus| {
+                said(&format!("spec.layer4[{}]", port.name), port.reason.as_ref(), port.message.as_ref())
+            };
+            port().map(of_port)
+        })
+        .or_else(|| {
+            let upstream = upstreams.iter().find(|upstream| !upstream.ready)?;
+            let what = format!("spec.upstreams[{}]", upstream.name);
+            Some(said(&what, upstream.reason.as_ref(), upstream.message.as_ref()))
+        })
 }
 
 fn ready(verdicts: &[Verdict], unready: Option<(Reason, String)>, changes: &Changes, failures: &[Failure]) -> Verdict {

@@ -376,14 +376,16 @@ pub const MOST: usize = 2;
 pub fn classes() -> Vec<TenantClass> {
     let small = json!({"maxTenantsPerShard": MOST});
     let ports = json!({"ports": [{"from": 5432, "to": 5434, "protocols": ["TCP", "UDP", "TLS"]}]});
+    let upstreams = json!({"allowed": ["HTTPS"]});
     vec![
-        default_class("standard", &json!({"gateway": small, "layer4": ports})),
+        default_class("standard", &json!({"gateway": small, "layer4": ports, "upstreams": upstreams})),
         class(
             "gold",
             &json!({
                 "gateway": {"mode": "Dedicated", "gatewayClassName": KGATEWAY, "maxTenantsPerShard": MOST},
                 "tls": {"minVersion": "1.3"},
                 "layer4": ports,
+                "upstreams": upstreams,
             }),
         ),
         class("sites", &json!({"baseDomain": "sites.test", "gateway": small, "tls": {"certificate": "ClassWildcard"}})),

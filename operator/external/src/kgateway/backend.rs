@@ -1,0 +1,35 @@
+//! `Backend`: something outside the cluster.
+
+use serde::Serialize;
+
+use super::API_VERSION;
+use crate::Spec;
+
+/// Where something outside the cluster is.
+#[derive(Serialize, Clone, Debug)]
+pub struct BackendSpec {
+    /// Hosts by name.
+    #[serde(rename = "static")]
+    pub static_hosts: StaticHosts,
+}
+
+impl Spec for BackendSpec {
+    const API_VERSION: &'static str = API_VERSION;
+    const KIND: &'static str = "Backend";
+}
+
+/// Hosts by name.
+#[derive(Serialize, Clone, Debug)]
+pub struct StaticHosts {
+    /// Each of them.
+    pub hosts: Vec<Host>,
+}
+
+/// A host that the proxy resolves, and a port.
+#[derive(Serialize, Clone, Debug)]
+pub struct Host {
+    /// The name; with a dot at its end it is looked up as it is.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
