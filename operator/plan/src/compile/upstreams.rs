@@ -54,13 +54,13 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
 
 fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let key = key(tenant, upstream);
-    // Looked up as it is: without the dot, a resolver first tries the name below the cluster's own domains, where a Service may
-    // be called so.
-    let absolute = format!("{}.", upstream.host);
     let backend = match tenant.class.data_plane {
         DataPlane::EnvoyGateway => {
+            // Without a dot at its end: given one, Envoy Gateway 1.9.1 sends the whole proxy nothing any more ("field Address must be
+            // a valid IP or FQDN address"), and says so in its log alone.
+            let fqdn = eg::Fqdn { hostname: upstream.host.clone(), port: upstream.port };
             let spec = eg::BackendSpec {
-                endpoints: vec![eg::Endpoint { fqdn: eg::Fqdn { hostname: absolute, port: upstream.port } }],
+                endpoints: vec![eg::Endpoint { fqdn }],
                 tls: eg::BackendTls {
                     well_known_ca_certificates: SYSTEM,
                     sni: upstream.host.clone(),
@@ -70,6 +70,9 @@ fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
         }
         DataPlane::Kgateway => {
+            // Looked up as it is: without the dot, a resolver first tries the name below the cluster's own domains, where a Service
+            // may be called so.
+            let absolute = format!("{}.", upstream.host);
             let hosts = vec![kg::Host { host: absolute, port: upstream.port }];
             let spec = kg::BackendSpec { static_hosts: kg::StaticHosts { hosts } };
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
