@@ -33,7 +33,7 @@ lab-tests: ## Tests on the real cluster
 
 e2e: ## The end-to-end suite on the cluster of KUBECONFIG: make e2e GATEWAY_CLASS=kgateway
 	@OCTROI_E2E_KUBECONFIG="$${KUBECONFIG:?set KUBECONFIG to the cluster to test}" \
-	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=1
+	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=2
 
 attacks: ## Every attack on the running lab, the operator up, stopped and failing over, and the matrix of guards
 	@OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo run -q -p octroi-tests --bin attacks

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::join;
 use tokio_util::sync::CancellationToken;
 
-use crate::on_stage;
+use crate::alone_on_stage;
 use crate::sample;
 
 /// Requests in a second: of a tenant, and of one of its clients.
@@ -39,7 +39,7 @@ const CLIENTS: [&str; 3] = ["192.0.2.1", "198.51.100.2", "2001:db8::3"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
-    on_stage("rate", async |stage| {
+    alone_on_stage("rate", async |stage| {
         let class = stage.class("c", |spec| limited(spec, &json!({}))).await?;
         let behind = stage.class("p", |spec| limited(spec, &json!({"trustedHops": 1}))).await?;
         let (a, mut b) = (stage.tenant(&class, "a", limits).await?, stage.tenant(&class, "b", limits).await?);
@@ -51,7 +51,7 @@ async fn a_shared_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dedicated_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
-    on_stage("rate-own", async |stage| {
+    alone_on_stage("rate-own", async |stage| {
         let own = |spec: &mut Value, http: &Value, pods: u32| {
             limited(spec, http);
             spec["gateway"]["mode"] = json!("Dedicated");
