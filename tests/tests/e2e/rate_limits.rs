@@ -5,11 +5,11 @@
 //! clock, so a run begins with one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use octroi_tests::attack;
-use octroi_tests::probe::rate::{self, Connections, Run, counted};
+use octroi_tests::probe::rate::{self, Connections, Run, at_a_second, counted};
 use octroi_tests::probe::{Ask, Outcome};
 use octroi_tests::stage::{DataPlane, Guest, LIMIT, Stage};
 use octroi_tests::tenant_user::TenantUser;
@@ -32,8 +32,6 @@ const ROUTES: usize = 20;
 /// Connections open and a bucket empties; not counted.
 const WARM: Duration = Duration::from_secs(2);
 const COUNTED: Duration = Duration::from_secs(10);
-/// Into a second, so that clocks that are not quite alike say the same one.
-const INTO_A_SECOND: Duration = Duration::from_millis(50);
 /// From documentation ranges (RFC 5737 and RFC 3849).
 const CLIENTS: [&str; 3] = ["192.0.2.1", "198.51.100.2", "2001:db8::3"];
 
@@ -355,11 +353,4 @@ async fn run(stage: &Stage, asks: &[Ask], per_second: u32, lasting: Duration) ->
     let stop = CancellationToken::new();
     let each = per_second.div_ceil(u32::try_from(asks.len()).unwrap_or(u32::MAX));
     join_all(asks.iter().map(|ask| rate::run(&stage.probe, ask, each, Connections::Kept, lasting, &stop))).await
-}
-
-async fn at_a_second() {
-    let second = Duration::from_secs(1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let into = Duration::from_nanos(u64::from(now.subsec_nanos()));
-    tokio::time::sleep(second.saturating_sub(into) + INTO_A_SECOND).await;
 }
