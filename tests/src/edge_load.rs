@@ -15,7 +15,7 @@
 //!   `within the noise`.
 //! - The time of the cores is the kernel's own count: of this program, the Envoys, the firewall, the rate limit service, and what
 //!   was left idle. **This program and the proxies share the machine.** Where the machine had nothing left, a p99 above its target
-//!   says nothing about tenants, and is not called missed: see [`report::Verdict`].
+//!   says nothing about tenants, and is called `MACHINE FULL` instead of missed.
 //!
 //! It prints tables and writes `target/bench/edge-load.json`, with each leg, the machine and all versions.
 

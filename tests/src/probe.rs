@@ -3,6 +3,7 @@
 //! It never follows redirects, never retries, and never sends a request a second time: a probe counts what happened.
 
 mod answer;
+mod any_name;
 mod connect;
 mod failure;
 pub mod rate;
@@ -16,12 +17,14 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use hyper::{Method, Uri};
-use rustls::client::{Resumption, WantsClientCert};
+use rustls::client::{Resumption, WantsClientCert, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 pub use self::answer::{Answer, Served};
+use self::any_name::AnyName;
 use self::connect::Connection;
 pub use self::failure::{Failure, Outcome};
 pub use self::raw::{Closed, Raw};
@@ -146,6 +149,17 @@ impl Probe {
         self
     }
 
+    /// Trusts whoever this authority signed for, by whatever name, as Envoy does where it is told no name.
+    ///
+    /// # Errors
+    /// As [`Probe::trusting`].
+    pub fn whatever_its_name(mut self, ca_pem: &str) -> Result<Self> {
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca_pem)?), provider());
+        let usual = usual.build().map_err(Error::failed("the authority to trust"))?;
+        Arc::make_mut(&mut self.tls).dangerous().set_certificate_verifier(Arc::new(AnyName(usual)));
+        Ok(self)
+    }
+
     /// Remembers no session: every handshake is a whole one.
     #[must_use]
     pub fn without_resumption(mut self) -> Self {
@@ -211,6 +225,15 @@ impl Probe {
 }
 
 fn trust(ca_pem: &str) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    Ok(builder.map_err(Error::failed("TLS"))?.with_root_certificates(roots(ca_pem)?))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn roots(ca_pem: &str) -> Result<RootCertStore> {
     let what = "the authority to trust";
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
@@ -219,7 +242,5 @@ fn trust(ca_pem: &str) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
     if roots.is_empty() {
         return Err(Error::Failed { what: what.into(), detail: "the PEM text holds no certificate".into() });
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(Error::failed("TLS"))?.with_root_certificates(roots))
+    Ok(roots)
 }

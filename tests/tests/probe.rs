@@ -68,6 +68,20 @@ async fn tells_failures_apart() {
     assert!(matches!(refused, Err(Failure::Connect(_))), "{refused:?}");
 }
 
+/// As Envoy Gateway's certificate for its rate limit service is.
+#[tokio::test]
+async fn forgives_a_name_and_no_stranger() {
+    let (server, stranger) = (Server::named(&["*.envoy-gateway-system"], &["h2"]).await, Server::start(&["h2"]).await);
+    let ask = Ask::get("https://envoy-ratelimit.envoy-gateway-system/", server.address).unwrap();
+    let strict = Probe::trusting(&server.ca).unwrap();
+    assert!(matches!(strict.ask(&ask).await, Err(Failure::Tls(_))), "a wildcard of two labels");
+    let lenient = strict.whatever_its_name(&server.ca).unwrap();
+    assert_eq!(lenient.ask(&ask).await.unwrap().code, 200);
+    let elsewhere = Ask::get("https://www.acme.apps.test/", stranger.address).unwrap();
+    assert!(matches!(lenient.ask(&elsewhere).await, Err(Failure::Tls(_))), "signed by another authority");
+    assert!(Probe::trusting(&server.ca).unwrap().whatever_its_name("no certificate").is_err());
+}
+
 #[tokio::test]
 async fn connects_and_hangs_up_without_a_request() {
     let server = Server::start(&["h2"]).await;
@@ -144,12 +158,16 @@ struct Server {
 
 impl Server {
     async fn start(protocols: &[&str]) -> Self {
+        Self::named(&["acme.apps.test", "*.acme.apps.test"], protocols).await
+    }
+
+    async fn named(names: &[&str], protocols: &[&str]) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "lab-ca");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = ["acme.apps.test", "*.acme.apps.test"].map(String::from);
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = ServerConfig::builder_with_provider(provider)

@@ -26,11 +26,12 @@ pub struct Args {
     /// noisy: requests a second, of the tenant that is measured.
     #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub neighbour_rate: u32,
-    /// Requests a second that the tenant has whose limit is passed; what its neighbour suffers it is asked `times` as much.
+    /// The limit of a tenant that is asked too much, in requests a second: it is asked four times (limiter) or `--times` (noisy) as
+    /// many.
     #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
-    /// noisy: requests a second that the tenant has that sends bodies of 1 MiB. Those within the limit are inspected, for about
-    /// 0.3 s of a core each.
+    /// noisy: the limit of a tenant that is sent bodies of 1 MiB, in requests a second. Each that is within the limit is inspected,
+    /// for about 0.3 s of a core.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub body_limit: u32,
     /// noisy: how many times its limit a noisy tenant asks.

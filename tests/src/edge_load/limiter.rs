@@ -157,8 +157,9 @@ fn cost(plane: DataPlane, legs: &Legs, null: Option<Result<f64>>, report: &mut R
     let id = |what: &str| format!("limiter-{here}-{what}");
     let micros_more = |with: &[Leg], percent| between(with, off, |leg| leg.took(percent), |w, o| (w - o) * 1000.0);
     let same = between(again, off, |leg| leg.took(50), |a, o| ((a - o) * 1000.0).abs());
+    let idle = each(on, |leg| leg.clocks.idle_share() * 100.0);
     let more = Figure::new(id("p50-more"), micros_more(on, 50), "us");
-    report.add(more.at_most(target, Judged::Median).with_noise(same));
+    report.add(more.at_most(target, Judged::Median).with_noise(same).on_a_machine_with(idle));
     report.add(Figure::new("limiter-off-again-p50-more", micros_more(again, 50), "us"));
     report.add(Figure::new(id("p99-more"), micros_more(on, 99), "us"));
     report.add(Figure::new("limiter-off-again-p99-more", micros_more(again, 99), "us"));
@@ -177,7 +178,7 @@ fn cost(plane: DataPlane, legs: &Legs, null: Option<Result<f64>>, report: &mut R
     let lost = |legs: &[Leg]| each(legs, |leg| f64::from(u32::try_from(leg.lost()).unwrap_or(u32::MAX)));
     report.add(Figure::new("limiter-off-lost", lost(off), "requests").at_most(Some(0.0), Judged::Worst));
     report.add(Figure::new(id("lost"), lost(on), "requests").at_most(Some(0.0), Judged::Worst));
-    report.add(Figure::new("limiter-idle", each(on, |leg| leg.clocks.idle_share() * 100.0), "%"));
+    report.add(Figure::new("limiter-idle", idle, "%"));
 }
 
 fn exactness(plane: DataPlane, passed: &[f64], report: &mut Report) {

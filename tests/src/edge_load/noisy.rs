@@ -49,6 +49,8 @@ pub(super) async fn measure(stage: &Stage, args: &Args, report: &mut Report) -> 
 struct Rounds {
     quiet: Vec<Leg>,
     noisy: Vec<Leg>,
+    /// What A asks in a second.
+    offered: u32,
     /// What A saw in all of them.
     noise: Seen,
 }
@@ -60,7 +62,7 @@ impl Rounds {
             Kind::Requests | Kind::Handshakes => (&asks.a, args.limit * args.times),
             Kind::Bodies => (&asks.a_of_bodies, args.body_limit * args.times),
         };
-        let mut all = Self { quiet: Vec::new(), noisy: Vec::new(), noise: Seen::new() };
+        let mut all = Self { quiet: Vec::new(), noisy: Vec::new(), offered: per_second, noise: Seen::new() };
         for round in 0..=args.rounds as usize {
             tokio::time::sleep(WARM).await;
             all.quiet.push(Self::leg(stage, asks, pace, report, (kind, round, "quiet")).await);
@@ -118,7 +120,8 @@ impl Rounds {
         report.add(Figure::new(id("late-p99"), each(&self.noisy, &|leg| leg.late(99)), "ms"));
         report.add(Figure::new(id("quiet-idle"), each(&self.quiet, &idle), "%"));
         report.add(Figure::new(id("idle"), left, "%"));
-        report.note(format!("{}: A had {}; {}", kind.as_str(), rate::counted(&self.noise), cores(&self.noisy)));
+        let (noise, cores) = (rate::counted(&self.noise), cores(&self.noisy));
+        report.note(format!("{}: A was asked {} a second, and had {noise}; {cores}", kind.as_str(), self.offered));
     }
 }
 

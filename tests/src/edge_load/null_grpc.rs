@@ -51,7 +51,9 @@ async fn probe(stage: &Stage) -> Result<Probe> {
         let bytes = bytes.ok_or_else(|| failed(&format!("Secret {NAMESPACE}/{SECRET} has no {key}")))?;
         String::from_utf8(bytes.0.clone()).map_err(Error::failed(key))
     };
-    Probe::showing(&read("ca.crt")?, &read("tls.crt")?, &read("tls.key")?)
+    let authority = read("ca.crt")?;
+    // Its certificate is for *.envoy-gateway-system, and rustls takes no wildcard of two labels for a name.
+    Probe::showing(&authority, &read("tls.crt")?, &read("tls.key")?)?.whatever_its_name(&authority)
 }
 
 async fn ask(stage: &Stage) -> Result<Ask> {

@@ -217,10 +217,7 @@ impl fmt::Display for Report {
             writeln!(f, "- {note}")?;
         }
         writeln!(f, "{}", self.environment.summary())?;
-        writeln!(
-            f,
-            "This program ran on a machine of its own or on the proxies': idle says what was left of this one"
-        )?;
+        writeln!(f, "Idle and cores are those of the machine that this program ran on")?;
         if rounds < ENOUGH_ROUNDS {
             writeln!(f, "FOR A LOOK ONLY: {rounds} rounds, and {ENOUGH_ROUNDS} are the least")?;
         }
