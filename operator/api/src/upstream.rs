@@ -104,7 +104,7 @@ pub struct LambdaUpstream {
     #[x_kube(validation = ("self.matches('^[a-z]{2}-[a-z]+-[0-9]+$') && !self.startsWith('cn-')", "upstreams[].lambda.region must be a region of AWS outside China, governments and the European Sovereign Cloud, which kgateway does not know: write one such as eu-west-3"))]
     pub region: String,
     /// The account that it is in: twelve digits, in quotation marks.
-    #[schemars(length(min = 12, max = 12))]
+    #[schemars(length(min = 1, max = 12))]
     #[x_kube(validation = ("self.matches('^[0-9]{12}$')", "upstreams[].lambda.accountId must be an account of AWS: write its twelve digits, such as '123456789012'"))]
     pub account_id: String,
     /// Its name, without account and version.

@@ -67,7 +67,7 @@ async fn answer(
     calls: Arc<AtomicUsize>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let (code, value) = match verified(&head, &body, &known) {
         Err(why) => (StatusCode::FORBIDDEN, json!({"message": why})),
         Ok(access_key) => {
@@ -87,7 +87,7 @@ async fn answer(
 
 /// The function answers what was seen of the call.
 fn invoked(head: &Parts, body: &[u8], access_key: &str) -> Value {
-    let mut amz: Vec<&str> = head.headers.keys().map(|name| name.as_str()).collect();
+    let mut amz: Vec<&str> = head.headers.keys().map(hyper::http::HeaderName::as_str).collect();
     amz.retain(|name| name.starts_with("x-amz-") && *name != "x-amz-security-token");
     amz.sort_unstable();
     let seen = json!({
@@ -136,7 +136,8 @@ fn verified(head: &Parts, body: &[u8], known: &[Caller]) -> Result<String, &'sta
     if !signed.contains(&"host") || head.headers.keys().any(|name| must(name.as_str())) {
         return Err("There were headers present in the request which were not signed.");
     }
-    let headers = signed.iter().map(|name| format!("{name}:{}\n", canonical_value(head, name))).collect::<String>();
+    let headers =
+        signed.iter().fold(String::new(), |text, name| text + name + ":" + &canonical_value(head, name) + "\n");
     let query = head.uri.query().unwrap_or_default();
     let request = format!(
         "{}\n{}\n{query}\n{headers}\n{}\n{payload}",
@@ -160,7 +161,7 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn text(head: &Parts, name: &str) -> String {
