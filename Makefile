@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export OCTROI_KGATEWAY_CRDS ?=
 GATEWAY_CLASS ?= octroi-envoy-gateway
 
-.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission bench-waf crs conformance lab-up lab-down lab-env generate
+.PHONY: help demo test check unit light lab-tests e2e attacks bench bench-admission bench-edge bench-waf crs conformance lab-up lab-down lab-env generate
 
 help: ## What there is to make
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -33,7 +33,7 @@ lab-tests: ## Tests on the real cluster
 
 e2e: ## The end-to-end suite on the cluster of KUBECONFIG: make e2e GATEWAY_CLASS=kgateway
 	@OCTROI_E2E_KUBECONFIG="$${KUBECONFIG:?set KUBECONFIG to the cluster to test}" \
-	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=1
+	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo test -p octroi-tests --test e2e -- --test-threads=2
 
 attacks: ## Every attack on the running lab, the operator up, stopped and failing over, and the matrix of guards
 	@OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo run -q -p octroi-tests --bin attacks
@@ -44,6 +44,10 @@ bench: ## Measure Octroi beside kubectl on the running lab
 bench-admission: ## Measure what the admission policies add to the write of a route; no root
 	@lab/lab.sh build kubernetes etcd helm gateway-api
 	@cargo run -q --release -p octroi-tests --bin admission-cost
+
+bench-edge: ## Measure the rate limiter's cost and the noisy neighbour, on the cluster of KUBECONFIG or the running lab: make bench-edge ARGS="--only noisy"
+	@ulimit -n $$(ulimit -Hn); [ -z "$${KUBECONFIG:-}" ] || export OCTROI_E2E_KUBECONFIG="$$KUBECONFIG"; \
+	  OCTROI_E2E_GATEWAY_CLASS=$(GATEWAY_CLASS) cargo run -q --release -p octroi-tests --bin edge-load -- $(ARGS)
 
 crs: ## The OWASP Core Rule Set's regression tests, by the engine and through a real Envoy, and ordinary requests; needs Go, no cluster
 	@lab/lab.sh build coreruleset envoy

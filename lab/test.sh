@@ -59,7 +59,9 @@ light() {
 
 lab() {
     stage "lab: up, with Octroi" lab/octroi.sh install
-    stage "lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --test lab --test doctor --test e2e --test attacks --test lifecycle -- --test-threads=1
+    stage "lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --test lab --test doctor --test attacks -- --test-threads=1
+    stage "lab: end to end" cargo test --locked --no-fail-fast -p octroi-tests --test e2e -- --test-threads=2
+    stage "lab: installed and uninstalled" cargo test --locked -p octroi-tests --test lifecycle -- --test-threads=1
 }
 
 lab/lab.sh preflight full

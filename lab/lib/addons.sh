@@ -104,6 +104,18 @@ acme_issuer_install() {
     "$LAB/manifests/acme-issuer.yaml" | apply -f -
 }
 
+# What the internet is to a proxy: a host whose authority is in the proxies' image, and in nothing else of the lab.
+internet_up() {
+  once internet internet_install
+  pods_ready internet app=host
+}
+
+internet_install() {
+  namespace internet
+  kubectl -n cert-manager create secret tls lab-public --cert "$PKI/public-ca.crt" --key "$PKI/public-ca.key" --dry-run=client -o yaml | apply -f -
+  apply -f "$LAB/manifests/internet.yaml"
+}
+
 # What the rate limits of all tenants are counted in. Nothing of it is worth keeping: a window is a second.
 redis_up() {
   image_add "$REDIS_IMAGE" "$REDIS_BINARY" --place /usr/local/bin/redis-server
@@ -118,7 +130,7 @@ redis_install() {
 
 envoy_gateway_up() {
   redis_up
-  image_add "$ENVOY_IMAGE" "$(bin envoy)"
+  image_add "$ENVOY_IMAGE" "$(bin envoy)" "--authority=$PKI/public-ca.crt"
   image_alias "$ENVOY_IMAGE" "${ENVOY_IMAGE%:*}@$ENVOY_IMAGE_DIGEST"
   # Envoy Gateway runs it as /bin/ratelimit.
   image_add "$RATELIMIT_IMAGE" "$(bin ratelimit)" --place /bin/ratelimit

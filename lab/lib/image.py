@@ -43,7 +43,16 @@ def shared_libraries(binary: str) -> dict[str, str]:
     return libraries
 
 
-def layer(binary: str, place: str) -> bytes:
+def authorities(more: list[str]) -> bytes:
+    """Whom the image trusts: whom this machine trusts, and these files' authorities."""
+    bundle = b""
+    for path in [*filter(os.path.exists, [CERTIFICATES]), *more]:
+        with open(path, "rb") as file:
+            bundle += file.read()
+    return bundle
+
+
+def layer(binary: str, place: str, more_authorities: list[str]) -> bytes:
     """The file system: the binary, its libraries, users, name service, certificates and empty folders."""
     content: dict[str, tuple[bytes, int]] = {name: (text.encode(), 0o644) for name, text in FILES.items()}
     sources = {place: binary}
@@ -51,9 +60,8 @@ def layer(binary: str, place: str) -> bytes:
     for name, path in sources.items():
         with open(path, "rb") as file:
             content[name] = (file.read(), 0o755)
-    if os.path.exists(CERTIFICATES):
-        with open(CERTIFICATES, "rb") as file:
-            content[CERTIFICATES.lstrip("/")] = (file.read(), 0o644)
+    if bundle := authorities(more_authorities):
+        content[CERTIFICATES.lstrip("/")] = (bundle, 0o644)
     folders = {"tmp": 0o1777, "home/nonroot": 0o755}
     for name in [*content, *folders]:
         while name := os.path.dirname(name):
@@ -82,12 +90,13 @@ def main() -> None:
     parser.add_argument("output", help="the archive to write")
     parser.add_argument("--place", help="where the binary is in the image; default: /usr/local/bin")
     parser.add_argument("--entrypoint-arg", action="append", default=[])
+    parser.add_argument("--authority", action="append", default=[], help="a PEM file that the image trusts too")
     args = parser.parse_args()
 
     binary = os.path.realpath(args.binary)
     binary = binary if os.path.basename(binary) == os.path.basename(args.binary) else args.binary
     place = (args.place or f"/usr/local/bin/{os.path.basename(binary)}").lstrip("/")
-    root = layer(binary, place)
+    root = layer(binary, place, args.authority)
     diff_id = hashlib.sha256(root).hexdigest()
     config = {
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),

@@ -19,7 +19,7 @@ image() {
   image_add "$name" "$binary" "${args[@]}"
 }
 
-# image_add NAME BINARY [--place PATH] [--entrypoint-arg=ARG]… : writes the archive when its input changed, imports it when it is not there.
+# image_add NAME BINARY [--place PATH] [--authority=FILE] [--entrypoint-arg=ARG]… : writes the archive when its input changed, imports it when it is not there.
 image_add() {
   local name=$1 binary=$2 file input lock
   shift 2
@@ -67,6 +67,5 @@ images_restore() {
 
 # image_alias NAME OTHER: a second name of the same image.
 image_alias() {
-  # Not grep -q: it would end early and break ctr's pipe.
-  ctr images ls -q | grep -xF "$2" >/dev/null || ctr images tag --local "$1" "$2" >/dev/null
+  ctr images tag --local --force "$1" "$2" >/dev/null
 }

@@ -39,6 +39,7 @@ pki_up() {
   umask 077
   pki_ca ca octroi-lab-ca
   pki_ca etcd-ca octroi-lab-etcd-ca
+  pki_ca public-ca octroi-lab-public-ca
   pki_cert etcd etcd-ca /CN=etcd IP:127.0.0.1
   pki_cert apiserver-etcd-client etcd-ca /CN=kube-apiserver
   pki_cert apiserver ca /CN=kube-apiserver \

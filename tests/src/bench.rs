@@ -33,7 +33,6 @@
 //! It prints a table and writes `target/bench/first-200.json`, with the machine and all versions. Run it on a machine that
 //! does nothing else: a ratio of medians forgives noise, a ratio of the worst does not.
 
-mod environment;
 mod leg;
 mod objects;
 mod report;
@@ -43,7 +42,7 @@ use std::path::PathBuf;
 use self::leg::Bench;
 pub use self::report::Report;
 use crate::stage::{self, Stage};
-use crate::{Error, Result, script};
+use crate::{Error, Result, environment, script};
 
 /// How many rounds count, for each mode.
 const ROUNDS_SETTING: &str = "OCTROI_BENCH_ROUNDS";
@@ -91,7 +90,7 @@ pub async fn run() -> Result<Report> {
 }
 
 async fn measure(stage: &Stage, octroi: &std::path::Path, rounds: usize) -> Result<Report> {
-    let mut report = Report::new(environment::read(stage, octroi).await?);
+    let mut report = Report::new(environment::read(stage, Some(octroi)).await?);
     let bench = Bench::set(stage, octroi).await?;
     for round in 0..=rounds {
         for mode in MODES {

@@ -7,6 +7,8 @@ pub mod attack;
 pub mod bench;
 pub mod crds;
 pub mod demo;
+pub mod edge_load;
+mod environment;
 pub mod error;
 pub mod guards;
 pub mod lab;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use hyper::{Method, Uri};
-use rustls::client::WantsClientCert;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
@@ -144,6 +144,22 @@ impl Probe {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// Remembers no session: every handshake is a whole one.
+    #[must_use]
+    pub fn without_resumption(mut self) -> Self {
+        Arc::make_mut(&mut self.tls).resumption = Resumption::disabled();
+        self
+    }
+
+    /// Connects as for this request, and hangs up without a word.
+    ///
+    /// # Errors
+    /// Why there was no connection, or no TLS.
+    pub async fn connect(&self, ask: &Ask) -> Result<(), Failure> {
+        let opened = async { Connection::open(self, ask).await.map(drop) };
+        tokio::time::timeout(self.timeout, opened).await.unwrap_or(Err(Failure::Timeout))
     }
 
     /// Asks once, on a connection of its own.

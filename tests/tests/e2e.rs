@@ -4,7 +4,8 @@
 //! as a user of that tenant. Every test has classes and Tenants of its own, named `e2e-…`, and takes them away.
 //! It must not name a kind of a data plane; where the two differ, a test asks [`octroi_tests::stage::DataPlane`].
 //!
-//! What it measured is printed: `cargo test --test e2e -- --test-threads=1 --nocapture`.
+//! Tests run beside each other, but for those that count in time or stop what all share: see [`alone_on_stage`].
+//! What they measured is printed: `cargo test --test e2e -- --test-threads=2 --nocapture`.
 
 #![cfg(test)]
 
@@ -57,10 +58,25 @@ mod waf;
 
 use octroi_tests::Result;
 use octroi_tests::stage::{self, Stage};
+use tokio::sync::RwLock;
+
+/// Whoever counts in time or stops what all share has it alone.
+static CLUSTER: RwLock<()> = RwLock::const_new(());
 
 /// A test that says what went wrong in the words of the one who wrote the error.
 async fn on_stage(theme: &str, test: impl AsyncFnOnce(&Stage) -> Result<()>) {
-    if let Err(error) = stage::run(theme, test).await {
+    let _beside_others = CLUSTER.read().await;
+    told(stage::run(theme, test).await);
+}
+
+/// The same, while no other test runs: others would be in the way of its measuring, or it in theirs.
+async fn alone_on_stage(theme: &str, test: impl AsyncFnOnce(&Stage) -> Result<()>) {
+    let _alone = CLUSTER.write().await;
+    told(stage::run(theme, test).await);
+}
+
+fn told(outcome: Result<()>) {
+    if let Err(error) = outcome {
         panic!("{error}");
     }
 }

@@ -103,6 +103,7 @@ fn what_is_no_host_on_the_internet_is_refused_by_its_name() {
         "kubernetes",
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
+        "10-0-0-1.default.pod",
         "metadata.google.internal",
         "router.lan",
         "printer.local",
@@ -227,12 +228,12 @@ fn what_a_class_takes_back_goes() {
 }
 
 #[test]
-fn each_speaks_tls_to_whom_it_names_and_is_looked_up_as_it_is() {
+fn each_speaks_tls_to_whom_it_names() {
     let wanted =
         json!([https("crm", "api.crm.example"), {"name": "assets", "s3": {"region": "eu-west-3", "bucket": "pics"}}]);
     let cluster = alone(ENVOY_GATEWAY, &wanted);
     let tls = |sni: &str| json!({"wellKnownCACertificates": "System", "sni": sni, "insecureSkipVerify": false});
-    let at = |host: &str| json!([{"fqdn": {"hostname": format!("{host}."), "port": 443}}]);
+    let at = |host: &str| json!([{"fqdn": {"hostname": host, "port": 443}}]);
     let bucket = "pics.s3.eu-west-3.amazonaws.com";
     assert_eq!(
         specs(&cluster, ChildKind::EnvoyBackend),
@@ -243,6 +244,7 @@ fn each_speaks_tls_to_whom_it_names_and_is_looked_up_as_it_is() {
     );
     assert_eq!(specs(&cluster, ChildKind::BackendTlsPolicy), []);
 
+    // There it is looked up as it is; Envoy Gateway takes no dot.
     let cluster = alone(KGATEWAY, &wanted);
     let hosts = |host: &str| json!({"static": {"hosts": [{"host": format!("{host}."), "port": 443}]}});
     let policy = |name: &str, host: &str| {

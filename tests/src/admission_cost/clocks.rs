@@ -1,11 +1,11 @@
 //! What the API server itself says of the time it spent, in seconds since it began.
 
+use octroi_load::cpu;
+
 use crate::light::LightLab;
 use crate::{Error, Result};
 
 const PLUGINS: &str = "apiserver_admission_controller_admission_duration_seconds_sum{";
-/// The kernel's unit of a process's time, on every machine that Linux runs on today.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Several clocks, read together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,10 +53,7 @@ fn processor(lab: &LightLab) -> Result<f64> {
     let what = "the API server's processor time";
     let absent = || Error::Failed { what: what.into(), detail: "the kernel does not say".into() };
     let pid = lab.pids().get(1).copied().ok_or_else(absent)?;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(Error::io(what))?;
-    // The second field is a name in brackets, which may hold anything; user and system time are the 14th and 15th.
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2)).ok_or_else(absent)?;
-    Ok(fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND)
+    cpu::of_process(pid).ok_or_else(absent)
 }
 
 #[cfg(test)]

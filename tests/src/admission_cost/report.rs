@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use kube::Client;
+use octroi_load::figures::millis;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -30,11 +30,6 @@ pub struct Report {
     load_before: String,
     rows: Vec<(usize, Series)>,
     pub(super) alone: Vec<Alone>,
-}
-
-/// In milliseconds.
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 fn at(taken: &Taken, percent: usize) -> f64 {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
+use octroi_load::figures;
 use serde_json::{Value, json};
 
 use super::clocks::Clocks;
@@ -53,11 +54,9 @@ impl Taken {
     }
 }
 
-/// The nearest-rank percentile.
-pub(super) fn percentile(mut taken: Vec<Duration>, percent: usize) -> Duration {
-    taken.sort_unstable();
-    let rank = (taken.len() * percent).div_ceil(100);
-    taken.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+/// Of nothing, 0.
+pub(super) fn percentile(taken: Vec<Duration>, percent: usize) -> Duration {
+    figures::percentile(taken, percent).unwrap_or_default()
 }
 
 /// One route, written with and without.
@@ -143,18 +142,4 @@ async fn clear(routes: &Api<DynamicObject>) -> Result<()> {
         Ok(if left == 0 { Ok(()) } else { Err(format!("{left} are left")) })
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_percentile_is_one_of_the_values() {
-        let taken: Vec<_> = (1..=500).rev().map(Duration::from_millis).collect();
-        assert_eq!(percentile(taken.clone(), 50), Duration::from_millis(250));
-        assert_eq!(percentile(taken, 99), Duration::from_millis(495));
-        assert_eq!(percentile(vec![Duration::from_millis(7)], 99), Duration::from_millis(7));
-        assert_eq!(percentile(Vec::new(), 99), Duration::ZERO);
-    }
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use octroi_load::figures::Spread;
 use serde_json::{Value, json};
 
-use super::environment::Environment;
 use super::{Leg, MODES};
+use crate::environment::Environment;
 use crate::{Error, Result};
 
 /// At most so many times what kubectl takes, in the middle and at worst.
@@ -31,12 +32,9 @@ impl Report {
 
     /// p50 and worst, in seconds.
     fn figures(&self, mode: &'static str, leg: Leg) -> Option<[f64; 2]> {
-        let mut taken = self.taken.get(&(mode, leg))?.clone();
-        taken.sort_unstable();
-        let half = taken.len() / 2;
-        let upper = taken.get(half)?.as_secs_f64();
-        let lower = if taken.len() % 2 == 0 { taken.get(half.checked_sub(1)?)?.as_secs_f64() } else { upper };
-        Some([f64::midpoint(lower, upper), taken.last()?.as_secs_f64()])
+        let taken = self.taken.get(&(mode, leg))?;
+        let spread = Spread::of(taken.iter().map(Duration::as_secs_f64))?;
+        Some([spread.median, spread.max])
     }
 
     /// Ours to kubectl's: p50 and worst.
@@ -94,7 +92,7 @@ impl fmt::Display for Report {
             )?;
         }
         writeln!(f, "{}", self.environment.summary())?;
-        if !(self.environment.release_build && self.environment.operator_is_this_binary) {
+        if !(self.environment.release_build && self.environment.operator_is_this_binary == Some(true)) {
             writeln!(
                 f,
                 "NOT COMPARABLE: the operator in the cluster is not a release build of this tree (see the doc of octroi_tests::bench)"

@@ -1,15 +1,15 @@
 //! Requests at a constant rate, whatever becomes of them: how a move, a drain or a crash looks from outside.
 //!
-//! Open loop: a request is sent when its time has come, also while earlier ones hang, and its latency counts from that
-//! time. A closed loop would pause exactly when there is something to see.
+//! Open loop ([`octroi_load::open_loop`]): a request is sent when its time has come, also while earlier ones hang, and its latency
+//! counts from that time. A closed loop would pause exactly when there is something to see.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use octroi_load::figures::percentile;
+use octroi_load::open_loop::{self, Schedule};
 use tokio_util::sync::CancellationToken;
 
 use super::connect::Connection;
@@ -29,7 +29,9 @@ pub enum Connections {
 pub struct Sample {
     /// When it was due, from the start of the run.
     pub at: Duration,
-    /// From then to its end.
+    /// From then until it was begun: what this program itself is late by.
+    pub late: Duration,
+    /// From when it was due to its end.
     pub took: Duration,
     /// What became of it.
     pub outcome: Outcome,
@@ -68,19 +70,10 @@ impl Run {
         Some((first.at, bad.next_back().unwrap_or(first).at))
     }
 
-    /// The latency that this share (0 to 1) of the requests with this code stayed within; `None` when there was none.
-    pub fn latency(&self, code: u16, share: f64) -> Option<Duration> {
-        let mut took: Vec<_> =
-            self.samples.iter().filter(|sample| sample.outcome == Outcome::Code(code)).map(|s| s.took).collect();
-        took.sort_unstable();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a share of a count that fits memory"
-        )]
-        let rank = (share.clamp(0.0, 1.0) * took.len().saturating_sub(1) as f64).round() as usize;
-        took.get(rank).copied()
+    /// What so many percent of the requests with this code stayed within; `None` when there was none.
+    pub fn latency(&self, code: u16, percent: usize) -> Option<Duration> {
+        let answered = self.samples.iter().filter(|sample| sample.outcome == Outcome::Code(code));
+        percentile(answered.map(|sample| sample.took).collect(), percent)
     }
 }
 
@@ -95,30 +88,33 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Run {
     let started = SystemTime::now();
-    let start = Instant::now();
-    let gap = Duration::from_secs(1) / per_second.max(1);
     let pool = Arc::new(Pool { idle: Mutex::default(), keep: connections == Connections::Kept });
-    let mut requests = JoinSet::new();
-    for number in 0.. {
-        let at = gap * number;
-        if at >= duration || stop.run_until_cancelled(sleep_until(start + at)).await.is_none() {
-            break;
-        }
+    let done = open_loop::run(Schedule::lasting(per_second, duration), stop, || {
         let (probe, ask, pool) = (probe.clone(), ask.clone(), Arc::clone(&pool));
-        requests.spawn(async move {
+        async move {
             let answered = pool.ask(&probe, &ask).await;
-            let sample = Sample { at, took: start.elapsed().saturating_sub(at), outcome: Outcome::of(&answered) };
-            (sample, answered.err())
-        });
+            (Outcome::of(&answered), answered.err())
+        }
+    })
+    .await;
+    let (mut samples, mut failures) = (Vec::with_capacity(done.len()), Vec::new());
+    for one in done {
+        let (outcome, failure) = one.came;
+        samples.push(Sample { at: one.at, late: one.late, took: one.took, outcome });
+        failures.extend(failure.map(|failure| (one.at, failure)));
     }
-    let (mut samples, mut failures) = (Vec::new(), Vec::new());
-    for (sample, failure) in requests.join_all().await {
-        samples.push(sample);
-        failures.extend(failure.map(|failure| (sample.at, failure)));
-    }
-    samples.sort_by_key(|sample| sample.at);
-    failures.sort_by_key(|(at, _)| *at);
     Run { started, samples, failures }
+}
+
+/// Into a second, so that clocks that are not quite alike say the same one.
+const INTO_A_SECOND: Duration = Duration::from_millis(50);
+
+/// Waits for the beginning of the next second of the wall clock: whoever counts by such seconds, as Envoy Gateway's rate limit
+/// does, then counts whole ones.
+pub async fn at_a_second() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let into = Duration::from_nanos(u64::from(now.subsec_nanos()));
+    tokio::time::sleep(Duration::from_secs(1).saturating_sub(into) + INTO_A_SECOND).await;
 }
 
 /// Connections that wait for their next request.

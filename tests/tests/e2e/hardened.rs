@@ -11,7 +11,7 @@ use octroi_tests::stage::{DataPlane, Guest, LIMIT, Stage};
 use octroi_tests::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::on_stage;
+use crate::alone_on_stage;
 use crate::sample;
 use octroi_tests::probe::tls_hello::{self, ECDSA_AES_256, Offer, P_256, Version, X25519, accepts};
 
@@ -63,7 +63,7 @@ const FIREWALLS_BODY_KIB: usize = 128;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_edge_takes_nothing_that_it_should_not() {
-    on_stage("hard", async |stage| {
+    alone_on_stage("hard", async |stage| {
         let class = stage.class("c", |_| {}).await?;
         let impatient = stage.class("i", be_impatient).await?;
         let (a, b) = (stage.tenant(&class, "a", |_| {}).await?, stage.tenant(&impatient, "b", |_| {}).await?);
@@ -74,7 +74,7 @@ async fn a_shared_edge_takes_nothing_that_it_should_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dedicated_edge_takes_nothing_that_it_should_not() {
-    on_stage("hard-own", async |stage| {
+    alone_on_stage("hard-own", async |stage| {
         let own = |spec: &mut Value| spec["gateway"]["mode"] = json!("Dedicated");
         let class = stage.class("c", own).await?;
         let impatient = stage

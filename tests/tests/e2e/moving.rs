@@ -10,7 +10,7 @@ use octroi_tests::stage::{Guest, LIMIT, Stage, resolve, until};
 use octroi_tests::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::on_stage;
+use crate::alone_on_stage;
 use crate::sample;
 use crate::timeline::{Line, Running, answers_steadily, seconds, shown};
 
@@ -21,7 +21,7 @@ const KEPT_PER_SECOND: u32 = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_waits_for_consent_and_for_the_new_proxy_and_touches_no_route() {
-    on_stage("moving", async |stage| {
+    alone_on_stage("moving", async |stage| {
         let class = stage.class("c", |_| {}).await?;
         let mut guest = stage.tenant(&class, "a", |_| {}).await?;
         // It stays, so that the shared Gateway does too; and it must not notice.

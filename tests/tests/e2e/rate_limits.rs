@@ -5,11 +5,11 @@
 //! clock, so a run begins with one.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use octroi_tests::attack;
-use octroi_tests::probe::rate::{self, Connections, Run, counted};
+use octroi_tests::probe::rate::{self, Connections, Run, at_a_second, counted};
 use octroi_tests::probe::{Ask, Outcome};
 use octroi_tests::stage::{DataPlane, Guest, LIMIT, Stage};
 use octroi_tests::tenant_user::TenantUser;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::join;
 use tokio_util::sync::CancellationToken;
 
-use crate::on_stage;
+use crate::alone_on_stage;
 use crate::sample;
 
 /// Requests in a second: of a tenant, and of one of its clients.
@@ -32,14 +32,12 @@ const ROUTES: usize = 20;
 /// Connections open and a bucket empties; not counted.
 const WARM: Duration = Duration::from_secs(2);
 const COUNTED: Duration = Duration::from_secs(10);
-/// Into a second, so that clocks that are not quite alike say the same one.
-const INTO_A_SECOND: Duration = Duration::from_millis(50);
 /// From documentation ranges (RFC 5737 and RFC 3849).
 const CLIENTS: [&str; 3] = ["192.0.2.1", "198.51.100.2", "2001:db8::3"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
-    on_stage("rate", async |stage| {
+    alone_on_stage("rate", async |stage| {
         let class = stage.class("c", |spec| limited(spec, &json!({}))).await?;
         let behind = stage.class("p", |spec| limited(spec, &json!({"trustedHops": 1}))).await?;
         let (a, mut b) = (stage.tenant(&class, "a", limits).await?, stage.tenant(&class, "b", limits).await?);
@@ -51,7 +49,7 @@ async fn a_shared_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dedicated_edge_takes_so_many_requests_of_a_tenant_and_of_its_clients() {
-    on_stage("rate-own", async |stage| {
+    alone_on_stage("rate-own", async |stage| {
         let own = |spec: &mut Value, http: &Value, pods: u32| {
             limited(spec, http);
             spec["gateway"]["mode"] = json!("Dedicated");
@@ -355,11 +353,4 @@ async fn run(stage: &Stage, asks: &[Ask], per_second: u32, lasting: Duration) ->
     let stop = CancellationToken::new();
     let each = per_second.div_ceil(u32::try_from(asks.len()).unwrap_or(u32::MAX));
     join_all(asks.iter().map(|ask| rate::run(&stage.probe, ask, each, Connections::Kept, lasting, &stop))).await
-}
-
-async fn at_a_second() {
-    let second = Duration::from_secs(1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let into = Duration::from_nanos(u64::from(now.subsec_nanos()));
-    tokio::time::sleep(second.saturating_sub(into) + INTO_A_SECOND).await;
 }

@@ -1,7 +1,9 @@
 //! Upstreams outside the cluster: who may name one, where a name may lead to, and what an upstream that does not answer costs
 //! others. First what must not be had; what is served beside it is asked after each.
 //!
-//! That a host on the internet answers is not shown: the lab has none whose certificate a proxy's image trusts.
+//! The host outside is one of the lab's, whose authority is in the image of its proxies.
+
+use std::net::SocketAddr;
 
 use octroi_api::UpstreamStatus;
 use octroi_tests::probe::Answer;
@@ -59,7 +61,8 @@ async fn play(stage: &Stage, class: &str) -> Result<()> {
     // Nobody has the name yet.
     fails(stage, &a).await?;
     both_are_served(stage, &a, &b).await?;
-    leads_inside(stage, &a, &b, &host).await?;
+    leads(stage, &a, &b, &host).await?;
+    another_name_is_not_answered_for(stage, &mut a, &host).await?;
     served_hosts_are_none(&mut a, &b).await?;
     both_are_served(stage, &a, &b).await
 }
@@ -113,18 +116,45 @@ pub(crate) async fn nobody_else_names_it(owner: &Guest<'_>, neighbour: &Guest<'_
     Ok(())
 }
 
-/// The name leads to the API server, then to the proxy itself, and nobody there answers for it.
-async fn leads_inside(stage: &Stage, a: &Guest<'_>, b: &Guest<'_>, host: &str) -> Result<()> {
+/// The name leads outside and is answered; then to the API server, to the proxy itself, to its loopback, and nobody there answers
+/// for it; then outside again.
+async fn leads(stage: &Stage, a: &Guest<'_>, b: &Guest<'_>, host: &str) -> Result<()> {
     let Some(dns) = Acme::of(stage).await? else { return Ok(()) };
-    let api_server = stage.lab.kubectl(&["get", "service", "kubernetes", "-o=jsonpath={.spec.clusterIP}"]).await?;
-    for address in [resolve(api_server.trim()).await?, a.address().await?, resolve("127.0.0.1").await?] {
-        dns.point(host, &address).await?;
-        // Envoy looks names up every 5 to 30 s.
-        tokio::time::sleep(std::time::Duration::from_secs(35)).await;
+    let outside = service(stage, "internet", "host").await?;
+    let api_server = service(stage, "default", "kubernetes").await?;
+    for inside in [api_server, a.address().await?, resolve("127.0.0.1").await?] {
+        dns.point(host, &outside).await?;
+        answers(stage, a, host).await?;
+        dns.point(host, &inside).await?;
         fails(stage, a).await?;
         both_are_served(stage, a, b).await?;
     }
+    dns.point(host, &outside).await?;
+    answers(stage, a, host).await
+}
+
+async fn service(stage: &Stage, namespace: &str, name: &str) -> Result<SocketAddr> {
+    let args = ["-n", namespace, "get", "service", name, "-o=jsonpath={.spec.clusterIP}"];
+    resolve(stage.lab.kubectl(&args).await?.trim()).await
+}
+
+/// The host outside answers, and was asked by its own name.
+async fn answers(stage: &Stage, guest: &Guest<'_>, host: &str) -> Result<()> {
+    let ask = guest.ask(&guest.www(), PATH).await?;
+    let waited = stage.probe.until_status(&ask, 200, LIMIT).await?;
+    assert_eq!(sample::version(&waited.answer).as_deref(), Some("elsewhere"), "{}", guest.name);
+    let said: Value = serde_json::from_slice(&waited.answer.body).map_err(Error::failed("the answer from outside"))?;
+    assert_eq!((said["host"].as_str(), said["path"].as_str()), (Some(host), Some(PATH)), "{said}");
     Ok(())
+}
+
+/// One name further down, which the certificate is not good for, though the same host has it.
+async fn another_name_is_not_answered_for(stage: &Stage, a: &mut Guest<'_>, host: &str) -> Result<()> {
+    let Some(dns) = Acme::of(stage).await? else { return Ok(()) };
+    let further = format!("www.{host}");
+    dns.point(&further, &service(stage, "internet", "host").await?).await?;
+    a.change(|spec| spec["upstreams"][0]["https"]["host"] = json!(further)).await?;
+    fails(stage, a).await
 }
 
 /// What this cluster serves is no upstream: only that one is closed, and nobody is named.

@@ -13,7 +13,7 @@ use octroi_tests::{Error, Result};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::on_stage;
+use crate::alone_on_stage;
 use crate::sample;
 
 /// What is sent.
@@ -61,7 +61,7 @@ const RUN: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attacks_stop_at_a_shared_edge_and_the_firewall_is_each_tenants_own() {
-    on_stage("waf", async |stage| {
+    alone_on_stage("waf", async |stage| {
         let block = stage.class("c", |spec| spec["waf"] = json!({"bodyKiB": BODY_KIB})).await?;
         let detect = stage.class("d", |spec| spec["waf"] = json!({"allowDetect": true, "failOpen": true})).await?;
         let a = arrived(stage, stage.tenant(&block, "a", |_| {}).await?).await?;
@@ -79,7 +79,7 @@ async fn attacks_stop_at_a_shared_edge_and_the_firewall_is_each_tenants_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attacks_stop_at_an_edge_of_the_tenants_own_and_exclusions_are_narrow() {
-    on_stage("waf-own", async |stage| {
+    alone_on_stage("waf-own", async |stage| {
         let class = stage.class("c", |spec| spec["gateway"]["mode"] = json!("Dedicated")).await?;
         let excluded = json!({"ruleId": 942_100, "pathPrefix": "/course", "parameter": "id", "reason": "a course on SQL", "expires": "2099-12-31"});
         let over = json!({"ruleId": 942_100, "pathPrefix": "/old", "parameter": "id", "reason": "a course that ended", "expires": "2026-01-01"});

@@ -29,7 +29,7 @@ pub struct Endpoint {
 /// A name that the proxy resolves, and a port.
 #[derive(Serialize, Clone, Debug)]
 pub struct Fqdn {
-    /// The name; with a dot at its end it is looked up as it is.
+    /// The name, without a dot at its end.
     pub hostname: String,
     /// The port.
     pub port: u16,

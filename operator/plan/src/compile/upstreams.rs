@@ -67,13 +67,13 @@ pub fn kept_from_functions(tenant: &ResolvedTenant) -> Vec<&'static str> {
 
 fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let key = key(tenant, upstream);
-    // Looked up as it is: without the dot, a resolver first tries the name below the cluster's own domains, where a Service may
-    // be called so.
-    let absolute = format!("{}.", upstream.host);
     let backend = match tenant.class.data_plane {
         DataPlane::EnvoyGateway => {
+            // Without a dot at its end: given one, Envoy Gateway 1.9.1 sends the whole proxy nothing any more ("field Address must be
+            // a valid IP or FQDN address"), and says so in its log alone.
+            let fqdn = eg::Fqdn { hostname: upstream.host.clone(), port: upstream.port };
             let spec = eg::BackendSpec {
-                endpoints: vec![eg::Endpoint { fqdn: eg::Fqdn { hostname: absolute, port: upstream.port } }],
+                endpoints: vec![eg::Endpoint { fqdn }],
                 tls: eg::BackendTls {
                     well_known_ca_certificates: SYSTEM,
                     sni: upstream.host.clone(),
@@ -83,6 +83,9 @@ fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
         }
         DataPlane::Kgateway => {
+            // Looked up as it is: without the dot, a resolver first tries the name below the cluster's own domains, where a Service
+            // may be called so.
+            let absolute = format!("{}.", upstream.host);
             let host = kg::Host { host: absolute, port: upstream.port };
             let spec = upstream.function.as_ref().map_or_else(
                 || kg::BackendSpec::Static(kg::StaticHosts { hosts: vec![host.clone()] }),

@@ -19,8 +19,20 @@ use crate::world::World;
 const HTTPS_PORT: u16 = 443;
 /// Last labels of names that lead into a cluster, a private network or a cloud's metadata service: kept from the DNS by RFC 6761,
 /// RFC 6762 (appendix G), RFC 8375 and ICANN. The CEL rule repeats them.
-const PRIVATE: [&str; 11] =
-    ["arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain", "localhost", "private", "svc"];
+const PRIVATE: [&str; 12] = [
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "pod",
+    "private",
+    "svc",
+];
 /// The version of a function that nobody named: what was written last.
 const LATEST: &str = "$LATEST";
 

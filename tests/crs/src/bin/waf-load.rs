@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
@@ -25,6 +25,9 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 };
 use futures::{Stream, StreamExt};
 use octroi_crs::through::envoy::{Entry, Envoy, FIREWALL};
+use octroi_load::cpu;
+use octroi_load::figures::{millis, percentile};
+use octroi_load::open_loop::{self, Schedule};
 use octroi_waf::extproc::{AuditLog, Limits, Shared, serve};
 use octroi_waf::{Profiles, RuleSet, Sources};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -77,8 +80,6 @@ tenants:
 const IN_FLIGHT: usize = 256;
 /// An answer that takes longer counts as none.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The system counts the time of a core in hundredths of a second.
-const TICK_MS: f64 = 10.0;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -109,16 +110,16 @@ async fn measure(args: &Args) -> Result<(), Failure> {
                     Some(NULL) => Some(null.pid()),
                     Some(_) => Some(firewall.pid()),
                 };
-                let before = (ticks(envoy), service.map_or(0.0, ticks));
+                let before = (core(envoy), service.map_or(0.0, core));
                 let load = Load { to: *port, bytes: Arc::clone(&bytes), rate: *rate, count: rate * args.seconds };
                 let (times, failed) = load.run().await;
-                let each = |ticks: f64| ticks * TICK_MS / f64::from(load.count);
+                let each = |passed: f64| passed / f64::from(load.count);
                 println!(
                     "{name:<12} {rate:>6} {:<11} {:>16} {:>16.2} {:>16.2} {:>10.0} {failed:>12}",
                     entry.name,
-                    quantiles(times),
-                    each(ticks(envoy) - before.0),
-                    each(service.map_or(0.0, ticks) - before.1),
+                    quantiles(&times),
+                    each(core(envoy) - before.0),
+                    each(service.map_or(0.0, core) - before.1),
                     service.map_or(0.0, memory),
                 );
             }
@@ -165,12 +166,9 @@ impl Drop for Started {
     }
 }
 
-/// The time that a process has had of a core, in ticks.
-fn ticks(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name of the program, in brackets, may hold anything.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
+/// The time that a process has had of a core, in milliseconds.
+fn core(pid: u32) -> f64 {
+    cpu::of_process(pid).unwrap_or_default() * 1e3
 }
 
 /// What a process holds of the memory, in MiB.
@@ -180,12 +178,8 @@ fn memory(pid: u32) -> f64 {
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
 }
 
-fn quantiles(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let at = |hundredths: usize| {
-        let index = (times.len() * hundredths / 100).min(times.len().saturating_sub(1));
-        times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-    };
+fn quantiles(times: &[Duration]) -> String {
+    let at = |percent| percentile(times.to_vec(), percent).map_or(f64::NAN, millis);
     format!("{:.2} / {:.2}", at(50), at(99))
 }
 
@@ -222,31 +216,14 @@ impl Load {
     /// The times of those that were answered by 200, and how many were not.
     async fn run(&self) -> (Vec<Duration>, usize) {
         let idle = Arc::new(Mutex::new(Vec::new()));
-        let (sender, mut due) = tokio::sync::mpsc::unbounded_channel();
-        let (rate, count) = (self.rate, self.count);
-        // A thread sleeps to the tenth of a millisecond; the runtime's own clock knows whole ones.
-        let clock = std::thread::spawn(move || {
-            let start = Instant::now();
-            for number in 0..count {
-                let at = start + Duration::from_secs(1) * number / rate;
-                std::thread::sleep(at.saturating_duration_since(Instant::now()));
-                if sender.send(at).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut under_way = tokio::task::JoinSet::new();
-        while let Some(at) = due.recv().await {
+        let done = open_loop::run(Schedule::of(self.rate, self.count), &CancellationToken::new(), || {
             let (to, bytes, idle) = (self.to, Arc::clone(&self.bytes), Arc::clone(&idle));
-            under_way.spawn(async move {
-                let answered = tokio::time::timeout(PATIENCE, answered(to, &bytes, &idle)).await;
-                matches!(answered, Ok(Ok(200))).then(|| at.elapsed())
-            });
-        }
-        let times: Vec<_> = under_way.join_all().await.into_iter().flatten().collect();
-        // It has sent everything: the channel is closed.
-        let _ = clock.join();
-        let failed = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(times.len());
+            async move { tokio::time::timeout(PATIENCE, answered(to, &bytes, &idle)).await }
+        })
+        .await;
+        let answered = done.iter().filter(|one| matches!(one.came, Ok(Ok(200))));
+        let times: Vec<_> = answered.map(|one| one.took).collect();
+        let failed = done.len().saturating_sub(times.len());
         (times, failed)
     }
 }

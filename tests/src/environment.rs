@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! What the figures of a benchmark on the lab were measured on.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::{Error, Result, script};
 /// Machine, versions, and how busy it was.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Environment {
+pub(crate) struct Environment {
     started: String,
     processors: usize,
     model: String,
@@ -24,22 +24,23 @@ pub(super) struct Environment {
     kernel: String,
     load_before: String,
     load_after: String,
-    pub(super) kubernetes: String,
-    pub(super) gateway_class: String,
+    pub(crate) kubernetes: String,
+    pub(crate) gateway_class: String,
     images: Vec<String>,
-    /// Whether the operator in the cluster is the binary that rendered.
-    pub(super) operator_is_this_binary: bool,
-    /// Whether that binary was optimised.
-    pub(super) release_build: bool,
+    /// Whether the operator in the cluster is the binary that rendered; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operator_is_this_binary: Option<bool>,
+    /// Whether this program was optimised.
+    pub(crate) release_build: bool,
 }
 
 impl Environment {
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.load_after = load();
     }
 
     /// One line for the table.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         format!(
             "{} x {}, load {} before and {} after; Kubernetes {}, GatewayClass {}",
             self.processors, self.model, self.load_before, self.load_after, self.kubernetes, self.gateway_class
@@ -47,10 +48,13 @@ impl Environment {
     }
 }
 
-pub(super) async fn read(stage: &Stage, octroi: &Path) -> Result<Environment> {
+pub(crate) async fn read(stage: &Stage, octroi: Option<&Path>) -> Result<Environment> {
     let version = stage.client.apiserver_version().await.map_err(Error::kube("the API server's version"))?;
     let images = images(stage).await?;
-    let digest = digest(octroi).await?;
+    let operator_is_this_binary = match octroi {
+        Some(octroi) => Some(is_among(&images, &digest(octroi).await?)),
+        None => None,
+    };
     Ok(Environment {
         started: Timestamp::now().to_string(),
         processors: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -61,7 +65,7 @@ pub(super) async fn read(stage: &Stage, octroi: &Path) -> Result<Environment> {
         load_after: String::new(),
         kubernetes: version.git_version,
         gateway_class: stage.lab.gateway_class(),
-        operator_is_this_binary: images.iter().any(|image| image.ends_with(&format!(":{digest}"))),
+        operator_is_this_binary,
         release_build: !cfg!(debug_assertions),
         images,
     })
@@ -81,6 +85,10 @@ async fn images(stage: &Stage) -> Result<Vec<String>> {
     images.sort_unstable();
     images.dedup();
     Ok(images)
+}
+
+fn is_among(images: &[String], digest: &str) -> bool {
+    images.iter().any(|image| image.ends_with(&format!(":{digest}")))
 }
 
 /// As lab/octroi.sh tags the image of a binary.
