@@ -54,7 +54,7 @@ light() {
     stage "light lab: build" lab/lab.sh build kubernetes etcd helm gateway-api cert-manager envoy-gateway envoy route-manifests
     stage "light lab: tests" cargo test --locked --no-fail-fast -p octroi-tests --lib --test schema --test golden --test bad_input \
         --test contracts --test docs --test light_lab --test chart --test admission --test guards --test attacks_light \
-        --test corpus --test network_policy --test observability --test operator --test probe
+        --test corpus --test lambda --test network_policy --test observability --test operator --test probe
 }
 
 lab() {

@@ -29,6 +29,8 @@ mod domain;
 mod hardened;
 #[path = "e2e/held.rs"]
 mod held;
+#[path = "e2e/lambda.rs"]
+mod lambda;
 #[path = "e2e/layer4.rs"]
 mod layer4;
 #[path = "docs/markdown.rs"]

@@ -2,6 +2,8 @@
 //! whose every metric is one that exists. Needs no cluster.
 #![cfg(test)]
 
+#[path = "observability/envoy.rs"]
+mod envoy;
 #[path = "docs/markdown.rs"]
 #[allow(dead_code, reason = "the tests of the documentation use the rest")]
 mod markdown;

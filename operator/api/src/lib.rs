@@ -52,7 +52,9 @@ pub use tenant::{
     TenantStatus,
 };
 pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
-pub use upstream::{ClassUpstreams, HttpsUpstream, S3Upstream, TenantUpstream, UpstreamKind, UpstreamStatus};
+pub use upstream::{
+    ClassUpstreams, HttpsUpstream, LambdaUpstream, S3Upstream, TenantUpstream, UpstreamKind, UpstreamStatus,
+};
 pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};
 
 use k8s_openapi::schemars;

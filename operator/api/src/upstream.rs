@@ -4,7 +4,8 @@ use k8s_openapi::schemars;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an upstream is. HTTPS: a host on the internet, by its name. S3: a bucket of Amazon S3 that everybody may read.
+/// What an upstream is. HTTPS: a host on the internet, by its name. S3: a bucket of Amazon S3 that everybody may read. Lambda: a
+/// function of AWS Lambda, called with credentials of the tenant's own; kgateway only.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UpstreamKind {
     /// A host on the internet.
@@ -12,6 +13,8 @@ pub enum UpstreamKind {
     Https,
     /// A bucket.
     S3,
+    /// A function.
+    Lambda,
 }
 
 impl UpstreamKind {
@@ -20,6 +23,7 @@ impl UpstreamKind {
         match self {
             Self::Https => "HTTPS",
             Self::S3 => "S3",
+            Self::Lambda => "Lambda",
         }
     }
 }
@@ -29,9 +33,9 @@ impl UpstreamKind {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClassUpstreams {
     /// The kinds that are offered.
-    #[schemars(length(max = 2))]
+    #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    #[x_kube(validation = ("size(self) > 0", "upstreams.allowed must not be empty: name at least one of HTTPS and S3, or remove upstreams"))]
+    #[x_kube(validation = ("size(self) > 0", "upstreams.allowed must not be empty: name at least one of HTTPS, S3 and Lambda, or remove upstreams"))]
     pub allowed: Vec<UpstreamKind>,
     /// Ports that an upstream of kind HTTPS may have. Default: 443.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +48,7 @@ pub struct ClassUpstreams {
 /// Something outside the cluster that the tenant's routes may name as a backend. It is reached by TLS, and its certificate must be
 /// good for its name.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
-#[x_kube(validation = ("has(self.https) != has(self.s3)", "upstreams[] must say one of https and s3: write what it is, such as https: {host: api.crm.example}"))]
+#[x_kube(validation = ("[has(self.https), has(self.s3), has(self.lambda)].filter(said, said).size() == 1", "upstreams[] must say one of https, s3 and lambda: write what it is, such as https: {host: api.crm.example}"))]
 pub struct TenantUpstream {
     /// What it is called. A route names it as a backend.
     #[schemars(length(min = 1, max = 40))]
@@ -56,6 +60,9 @@ pub struct TenantUpstream {
     /// A bucket of Amazon S3 that everybody may read: requests are not signed. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3Upstream>,
+    /// A function of AWS Lambda, which is called with credentials of the tenant's own; kgateway only. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<LambdaUpstream>,
 }
 
 /// A host on the internet, by TLS.
@@ -85,6 +92,35 @@ pub struct S3Upstream {
     #[x_kube(validation = ("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])$')", "upstreams[].s3.bucket must be the name of a bucket without dots, which no certificate of Amazon's would be good for, such as acme-assets: rename the bucket, or put a distribution in front of it and name that by https"))]
     #[x_kube(validation = ("!self.matches('^([a-wyz0-9].|x[^n])--') && !self.startsWith('xn--')", "upstreams[].s3.bucket has '--' in its third and fourth place, which DNS reserves and S3 does not allow: correct it"))]
     pub bucket: String,
+}
+
+/// A function of AWS Lambda, in AWS's own partition: kgateway knows none of China, of governments or of the European Sovereign
+/// Cloud.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LambdaUpstream {
+    /// Where it is, as AWS writes it.
+    #[schemars(length(min = 5, max = 32))]
+    #[x_kube(validation = ("self.matches('^[a-z]{2}-[a-z]+-[0-9]+$') && !self.startsWith('cn-')", "upstreams[].lambda.region must be a region of AWS outside China, governments and the European Sovereign Cloud, which kgateway does not know: write one such as eu-west-3"))]
+    pub region: String,
+    /// The account that it is in: twelve digits, in quotation marks.
+    #[schemars(length(min = 1, max = 12))]
+    #[x_kube(validation = ("self.matches('^[0-9]{12}$')", "upstreams[].lambda.accountId must be an account of AWS: write its twelve digits, such as '123456789012'"))]
+    pub account_id: String,
+    /// Its name, without account and version.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = ("self.matches('^[a-zA-Z0-9_-]+$')", "upstreams[].lambda.functionName must be the name of a function and no ARN, such as thumbnails: write account and version into accountId and qualifier"))]
+    pub function_name: String,
+    /// A version or an alias of it. Default: $LATEST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = ("self.matches('^([$]LATEST|[a-zA-Z0-9_-]+)$')", "upstreams[].lambda.qualifier must be a version or an alias: write one such as 7 in quotation marks, live or $LATEST"))]
+    pub qualifier: Option<String>,
+    /// A Secret in `gw-<tenant>` with `accessKey`, `secretKey` and, of a role, `sessionToken`. While there is none, routes that
+    /// name the upstream answer 500: the proxy's own role is never used.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = ("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')", "upstreams[].lambda.secretName must be the name of a Secret, such as lambda-invoker"))]
+    pub secret_name: String,
 }
 
 /// What Octroi saw of an upstream.

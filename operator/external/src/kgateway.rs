@@ -196,6 +196,9 @@ pub struct TokenBucket {
 /// Headers that are changed.
 #[derive(Serialize, Clone, Debug)]
 pub struct HeaderModifiers {
+    /// Of requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<HeaderSet>,
     /// On the way to the client.
     pub response: HeaderSet,
 }

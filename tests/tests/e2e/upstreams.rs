@@ -68,7 +68,7 @@ async fn play(stage: &Stage, class: &str) -> Result<()> {
 }
 
 /// The rule that `octroi-entry` has to paste.
-async fn pasted(stage: &Stage, guest: &Guest<'_>) -> Result<Value> {
+pub(crate) async fn pasted(stage: &Stage, guest: &Guest<'_>) -> Result<Value> {
     let like =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "octroi-entry", "namespace": guest.name}});
     until(&format!("{} has a rule to paste", guest.name), LIMIT, async || {
@@ -80,14 +80,14 @@ async fn pasted(stage: &Stage, guest: &Guest<'_>) -> Result<Value> {
     .await
 }
 
-fn at_path(rule: &Value) -> Value {
+pub(crate) fn at_path(rule: &Value) -> Value {
     let mut rule = rule.clone();
     rule["matches"] = json!([{"path": {"type": "PathPrefix", "value": PATH}}]);
     rule
 }
 
 /// Neither a neighbour's route, nor a mirror, nor another kind of route, nor the Service of that namespace.
-async fn nobody_else_names_it(owner: &Guest<'_>, neighbour: &Guest<'_>, rule: &Value) -> Result<()> {
+pub(crate) async fn nobody_else_names_it(owner: &Guest<'_>, neighbour: &Guest<'_>, rule: &Value) -> Result<()> {
     let backend = &rule["backendRefs"][0];
     let route = |guest: &Guest<'_>, rules: Value| sample::route_of(&guest.name, "reach", &[guest.www()], &rules);
     let mirror = json!({"type": "RequestMirror", "requestMirror": {"backendRef": backend}});
@@ -170,7 +170,7 @@ async fn served_hosts_are_none(a: &mut Guest<'_>, b: &Guest<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn both_are_served(stage: &Stage, a: &Guest<'_>, b: &Guest<'_>) -> Result<()> {
+pub(crate) async fn both_are_served(stage: &Stage, a: &Guest<'_>, b: &Guest<'_>) -> Result<()> {
     for guest in [a, b] {
         let waited = stage.probe.until_status(&guest.ask(&guest.www(), "/").await?, 200, LIMIT).await?;
         assert_eq!(sample::version(&waited.answer).as_deref(), Some("v1"), "{}", guest.name);
@@ -179,7 +179,7 @@ async fn both_are_served(stage: &Stage, a: &Guest<'_>, b: &Guest<'_>) -> Result<
 }
 
 /// The edge answers that the upstream does not, and so it stays.
-async fn fails(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
+pub(crate) async fn fails(stage: &Stage, guest: &Guest<'_>) -> Result<()> {
     let ask = guest.ask(&guest.www(), PATH).await?;
     let is_failure = |answer: &Answer| [500, 503, 504].contains(&answer.code);
     stage.probe.until(&ask, LIMIT, "500, 503 or 504", is_failure).await?;

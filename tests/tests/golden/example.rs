@@ -14,9 +14,8 @@ use serde_json::Value;
 
 /// Rounds until a plan settles where every write succeeds.
 const MAX_ROUNDS: usize = 8;
-const FOLDERS: [&str; 5] = ["classes", "tenants", "more/classes", "more/tenants", ENVOY_GATEWAY_ONLY];
-/// Of what kgateway cannot do.
-const ENVOY_GATEWAY_ONLY: &str = "more/envoy-gateway";
+const FOLDERS: [&str; 6] =
+    ["classes", "tenants", "more/classes", "more/tenants", "more/envoy-gateway", "more/kgateway"];
 
 /// A data plane, by the GatewayClass that the chart makes for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +56,19 @@ impl Example {
 
     /// Whether both data planes can do what it shows.
     pub fn is_for_both(&self) -> bool {
-        !self.path.starts_with(repository().join("examples").join(ENVOY_GATEWAY_ONLY))
+        PLANES.into_iter().all(|plane| self.is_for(plane))
+    }
+
+    /// Whether this data plane can do what it shows: what only one can do is in a folder of that one.
+    fn is_for(&self, plane: Plane) -> bool {
+        let more = repository().join("examples/more");
+        PLANES.into_iter().all(|other| other == plane || !self.path.starts_with(more.join(other.name)))
     }
 }
 
 /// Every example that a data plane can do.
 pub fn examples_of(plane: Plane) -> Vec<Example> {
-    examples().into_iter().filter(|example| plane == PLANES[0] || example.is_for_both()).collect()
+    examples().into_iter().filter(|example| example.is_for(plane)).collect()
 }
 
 /// Every example, classes before tenants.

@@ -7,10 +7,13 @@ use crate::Spec;
 
 /// Where something outside the cluster is.
 #[derive(Serialize, Clone, Debug)]
-pub struct BackendSpec {
+pub enum BackendSpec {
     /// Hosts by name.
     #[serde(rename = "static")]
-    pub static_hosts: StaticHosts,
+    Static(StaticHosts),
+    /// A service of AWS.
+    #[serde(rename = "aws")]
+    Aws(Aws),
 }
 
 impl Spec for BackendSpec {
@@ -32,4 +35,48 @@ pub struct Host {
     pub host: String,
     /// The port.
     pub port: u16,
+}
+
+/// A service of AWS.
+#[derive(Serialize, Clone, Debug)]
+pub struct Aws {
+    /// Where it is.
+    pub region: String,
+    /// By whose credentials requests are signed. Without it they would be those of the proxy.
+    pub auth: AwsAuth,
+    /// A function.
+    pub lambda: Lambda,
+}
+
+/// By whose credentials requests are signed.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsAuth {
+    /// `Secret`.
+    #[serde(rename = "type")]
+    pub auth_type: &'static str,
+    /// A Secret beside the Backend, with `accessKey`, `secretKey` and perhaps `sessionToken`.
+    pub secret_ref: SecretName,
+}
+
+/// A Secret of the same namespace.
+#[derive(Serialize, Clone, Debug)]
+pub struct SecretName {
+    /// Its name.
+    pub name: String,
+}
+
+/// A function of AWS Lambda.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Lambda {
+    /// The account that it is in.
+    pub account_id: String,
+    /// Its name.
+    pub function_name: String,
+    /// A version or an alias of it.
+    pub qualifier: String,
+    /// Where the service is asked; a port is not left out.
+    #[serde(rename = "endpointURL")]
+    pub endpoint_url: String,
 }

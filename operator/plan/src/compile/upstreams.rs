@@ -4,6 +4,9 @@
 //! All speak TLS, and the certificate must be good for the name by an authority that the proxy's image trusts: wherever a name
 //! leads to, nobody answers who is not whom it names. Of kgateway a policy says so; it is written before the Backend, and goes
 //! after it.
+//!
+//! A function of AWS Lambda is called with credentials out of a Secret beside its Backend, which kgateway reads and Octroi does
+//! not. They are always named: without, kgateway has the proxy sign with the role of its own pod, which is all tenants'.
 
 use gateway_api::apis::standard::backendtlspolicies::{
     BackendTlsPolicy, BackendTlsPolicySpec, BackendTlsPolicyTargetRefs, BackendTlsPolicyValidation,
@@ -17,12 +20,16 @@ use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::DataPlane;
-use crate::resolve::upstreams::ResolvedUpstream;
+use crate::resolve::upstreams::{Function, ResolvedUpstream};
 
 /// The kind of routes that may name an upstream.
 const ROUTE_KIND: &str = "HTTPRoute";
 /// The authorities that the proxy's image trusts.
 const SYSTEM: &str = "System";
+/// What of a request AWS Lambda takes for the caller's word beside its body (Invoke, of the API of Lambda): a client that says
+/// `Tail` in the third would be answered the end of the function's log. Envoy overwrites `x-amz-invocation-type`.
+const OF_CALLERS: [&str; 4] =
+    ["x-amz-client-context", "x-amz-durable-execution-name", "x-amz-log-type", "x-amz-tenant-id"];
 
 /// The key of an upstream's Backend.
 pub fn key(tenant: &ResolvedTenant, upstream: &ResolvedUpstream) -> ChildKey {
@@ -52,6 +59,12 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     children
 }
 
+/// Headers of a request that clients of a tenant with functions may not send.
+pub fn kept_from_functions(tenant: &ResolvedTenant) -> Vec<&'static str> {
+    let has_functions = tenant.open_upstreams().any(|upstream| upstream.function.is_some());
+    if has_functions { OF_CALLERS.to_vec() } else { Vec::new() }
+}
+
 fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let key = key(tenant, upstream);
     let backend = match tenant.class.data_plane {
@@ -73,12 +86,29 @@ fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &
             // Looked up as it is: without the dot, a resolver first tries the name below the cluster's own domains, where a Service
             // may be called so.
             let absolute = format!("{}.", upstream.host);
-            let hosts = vec![kg::Host { host: absolute, port: upstream.port }];
-            let spec = kg::BackendSpec { static_hosts: kg::StaticHosts { hosts } };
+            let host = kg::Host { host: absolute, port: upstream.port };
+            let spec = upstream.function.as_ref().map_or_else(
+                || kg::BackendSpec::Static(kg::StaticHosts { hosts: vec![host.clone()] }),
+                |function| kg::BackendSpec::Aws(aws(function, &host)),
+            );
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
         }
     };
     tls_key(tenant, upstream).map(|tls| policy(&tls, &key, upstream, metadata)).into_iter().chain([backend]).collect()
+}
+
+fn aws(function: &Function, at: &kg::Host) -> kg::Aws {
+    kg::Aws {
+        region: function.region.clone(),
+        auth: kg::AwsAuth { auth_type: "Secret", secret_ref: kg::SecretName { name: function.secret.clone() } },
+        lambda: kg::Lambda {
+            account_id: function.account.clone(),
+            function_name: function.name.clone(),
+            qualifier: function.qualifier.clone(),
+            // kgateway's own would be looked up below the cluster's domains first.
+            endpoint_url: format!("https://{}:{}", at.host, at.port),
+        },
+    }
 }
 
 fn policy(key: &ChildKey, of: &ChildKey, upstream: &ResolvedUpstream, metadata: &Metadata) -> Child {

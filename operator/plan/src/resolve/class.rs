@@ -179,7 +179,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         waf: waf::of_class(spec.waf.as_ref()),
         rate_limit: rate_limit::of_class(spec.rate_limit.as_ref()),
         ports: layer4::offers(spec.layer4.as_ref()),
-        upstreams: upstreams::offer(spec.upstreams.as_ref()),
+        upstreams: upstreams::offer(spec.upstreams.as_ref(), data_plane),
         unsupported: unsupported(spec, data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),
@@ -195,7 +195,9 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
 fn unsupported(spec: &TenantClassSpec, data_plane: DataPlane) -> Vec<&'static str> {
     let of_rates = rate_limit::unsupported(spec.rate_limit.as_ref(), data_plane);
     let of_ports = layer4::unsupported(spec.layer4.as_ref(), data_plane);
-    http::unsupported(spec.http.as_ref(), data_plane).into_iter().chain(of_rates).chain(of_ports).collect()
+    let of_upstreams = upstreams::unsupported(spec.upstreams.as_ref(), data_plane);
+    let of_http = http::unsupported(spec.http.as_ref(), data_plane);
+    of_http.into_iter().chain(of_rates).chain(of_ports).chain(of_upstreams).collect()
 }
 
 fn data_plane(gateway_class: &str, world: &World) -> Result<DataPlane, Rejection> {

@@ -18,8 +18,8 @@ use crate::facts::Facts;
 use crate::kind::ChildKind;
 use crate::rejection::{Rejection, summary};
 use crate::resolve::ResolvedTenant;
-use crate::resolve::layer4::unsupported_of;
 use crate::resolve::namespaces::Unadopted;
+use crate::resolve::{layer4::unsupported_of as of_ports, upstreams::unsupported_of as of_upstreams};
 use crate::routes::judge;
 use crate::tenant::TenantPlan;
 use crate::world::World;
@@ -123,9 +123,9 @@ fn accepted(tenant: &ResolvedTenant) -> Verdict {
 
 /// A tenant is served although something that it asks for cannot be done: who reads its status is to know.
 fn capabilities(tenant: &ResolvedTenant) -> Verdict {
-    let of_ports = unsupported_of(&tenant.ports, tenant.class.data_plane);
+    let others = [of_ports(&tenant.ports, tenant.class.data_plane), of_upstreams(&tenant.upstreams)].concat();
     let unsupported: Vec<&str> =
-        tenant.rate_limit.unsupported.iter().copied().chain(of_ports.iter().map(String::as_str)).collect();
+        tenant.rate_limit.unsupported.iter().copied().chain(others.iter().map(String::as_str)).collect();
     if unsupported.is_empty() {
         return holds(ConditionType::CapabilitiesSupported, "the data plane can do everything that the Tenant sets");
     }

@@ -4,6 +4,7 @@ use octroi_api::UpstreamStatus;
 use octroi_api::conditions::Reason;
 
 use super::bounded;
+use crate::child::ChildKey;
 use crate::compile::upstreams;
 use crate::facts::Facts;
 use crate::resolve::ResolvedTenant;
@@ -35,8 +36,21 @@ fn obstacle(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, world: &World)
                 key.namespace,
                 key.name
             );
-            Some((Reason::NotProgrammed, format!("the data plane refuses {key}: {why}; see {see}")))
+            Some((
+                Reason::NotProgrammed,
+                format!("the data plane refuses {key}: {why}; {}see {see}", hint(upstream, &key)),
+            ))
         }
         Some(_) => None,
+    })
+}
+
+/// Of a function nearly always its credentials, which Octroi does not read.
+fn hint(upstream: &ResolvedUpstream, key: &ChildKey) -> String {
+    upstream.function.as_ref().map_or_else(String::new, |function| {
+        format!(
+            "Secret '{}' (lambda.secretName) must be in namespace {} and have accessKey and secretKey; ",
+            function.secret, key.namespace
+        )
     })
 }

@@ -5,7 +5,7 @@ use octroi_external::{HeaderSet, Object, kgateway as kgw};
 
 use super::{auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::{access_log, waf};
+use crate::compile::{access_log, upstreams, waf};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
@@ -31,7 +31,10 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     let http = &tenant.class.http;
     let spec = kgw::TrafficPolicySpec {
         target_refs: entry_of(tenant),
-        header_modifiers: kgw::HeaderModifiers { response: response_headers(&tenant.class) },
+        header_modifiers: kgw::HeaderModifiers {
+            request: request_headers(tenant),
+            response: response_headers(&tenant.class),
+        },
         timeouts: kgw::Timeouts { request: seconds(http.request), stream_idle: seconds(http.stream_idle) },
         buffer: http.body_kib.map(|size| kgw::Buffer { max_request_size: kib(size) }),
         ext_proc: waf::is_on(tenant)
@@ -42,6 +45,11 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     let policy = Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec));
     let firewall = waf::is_on(tenant).then(|| firewall(tenant, metadata));
     firewall.into_iter().chain(auth::kgateway::extension(tenant, metadata)).chain([policy]).collect()
+}
+
+fn request_headers(tenant: &ResolvedTenant) -> Option<HeaderSet> {
+    let remove = upstreams::kept_from_functions(tenant);
+    (!remove.is_empty()).then(|| HeaderSet { remove, ..HeaderSet::default() })
 }
 
 fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
