@@ -369,7 +369,7 @@ pub struct TenantClassStatus {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub shards: Vec<ClassShard>,
-    /// Accepted, Ready, CapabilitiesSupported.
+    /// Accepted, Ready, CapabilitiesSupported, DataPlaneHardened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
     pub conditions: Vec<Condition>,

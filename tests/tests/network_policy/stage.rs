@@ -76,7 +76,7 @@ impl Stage {
     fn of(plane: Plane, network: &Value, has_upstreams: bool) -> Self {
         let mut world = simulate::empty_world();
         for plane in PLANES {
-            let view = GatewayClassView { controller_name: plane.controller_name.into() };
+            let view = GatewayClassView::of(plane.controller_name);
             world.gateway_classes.insert(plane.name.into(), view);
         }
         for (name, domain) in [("standard", "apps.test"), ("other", "other.test")] {

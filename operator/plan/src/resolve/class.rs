@@ -22,7 +22,7 @@ use crate::resolve::waf::{self, ResolvedWaf};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DataPlane {
     /// Envoy Gateway: `gateway.envoyproxy.io/…`.
     EnvoyGateway,
