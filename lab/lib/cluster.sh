@@ -42,6 +42,7 @@ up() {
   if ((!base)); then
     stage cert-manager cert_manager_up
     stage "ACME, DNS" acme_up
+    stage "collector of traces" otlp_up
     stage "Envoy Gateway" envoy_gateway_up
   fi
   write_lab_json

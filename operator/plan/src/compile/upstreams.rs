@@ -71,7 +71,7 @@ fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &
         }
         DataPlane::Kgateway => {
             let hosts = vec![kg::Host { host: absolute, port: upstream.port }];
-            let spec = kg::BackendSpec { static_hosts: kg::StaticHosts { hosts } };
+            let spec = kg::BackendSpec { static_hosts: kg::StaticHosts { hosts, app_protocol: None } };
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
         }
     };
