@@ -6,6 +6,7 @@ CERT_MANAGER_IMAGE="octroi.test/cert-manager:$(part_key cert-manager)"
 ACME_SOLVER_IMAGE="octroi.test/acmesolver:$(part_key cert-manager)"
 PEBBLE_IMAGE="octroi.test/pebble:$(part_key pebble)"
 DNS_IMAGE="octroi.test/dns:$(part_key dns)"
+OTLP_IMAGE="octroi.test/otlp:$(part_key otlp)"
 # Debian's, whatever its version is.
 REDIS_IMAGE=octroi.test/redis:debian
 # The server: Debian's redis-server is a link to it, and the program goes by the name that it is called by.
@@ -32,7 +33,7 @@ pods_ready() {
 
 addons_key() {
   { cat "$LAB"/manifests/*.yaml "$LAB/config/envoy-gateway-values.yaml"
-    for part in gateway-api cert-manager pebble dns envoy-gateway envoy ratelimit; do part_key "$part"; done; } | hash_of
+    for part in gateway-api cert-manager pebble dns otlp envoy-gateway envoy ratelimit; do part_key "$part"; done; } | hash_of
 }
 
 # once NAME COMMAND…: once for each state of the inputs, recorded in the state folder.
@@ -114,6 +115,18 @@ internet_install() {
   namespace internet
   kubectl -n cert-manager create secret tls lab-public --cert "$PKI/public-ca.crt" --key "$PKI/public-ca.key" --dry-run=client -o yaml | apply -f -
   apply -f "$LAB/manifests/internet.yaml"
+}
+
+# Where proxies may send traces.
+otlp_up() {
+  image_add "$OTLP_IMAGE" "$(bin otlp)"
+  once otlp otlp_install
+  pods_ready observability app=otel-collector
+}
+
+otlp_install() {
+  namespace observability
+  sed "s|@OTLP_IMAGE@|$OTLP_IMAGE|" "$LAB/manifests/otlp.yaml" | apply -f -
 }
 
 # What the rate limits of all tenants are counted in. Nothing of it is worth keeping: a window is a second.

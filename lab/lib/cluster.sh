@@ -43,6 +43,7 @@ up() {
     stage cert-manager cert_manager_up
     stage "ACME, DNS" acme_up
     stage "a host elsewhere" internet_up
+    stage "collector of traces" otlp_up
     stage "Envoy Gateway" envoy_gateway_up
   fi
   write_lab_json

@@ -4,7 +4,7 @@
 # Raise it when build.sh makes a part differently from the same sources.
 RECIPE=1
 
-PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy ratelimit cert-manager pebble dns gateway-api echo)
+PARTS=(kubernetes etcd containerd runc coredns helm envoy-gateway envoy ratelimit cert-manager pebble dns otlp gateway-api echo)
 # Built on demand only: tests want them, the cluster does not.
 TEST_PARTS=(route-manifests conformance coreruleset)
 
@@ -23,7 +23,7 @@ part_version() {
     pebble) echo "$PEBBLE_VERSION" ;;
     gateway-api | route-manifests | conformance) echo "$GATEWAY_API_VERSION" ;;
     coreruleset) echo "$CORERULESET_VERSION" ;;
-    echo | dns) echo dev ;;
+    echo | dns | otlp) echo dev ;;
     *) die "there is no part called '$1'" "the parts are: ${PARTS[*]} ${TEST_PARTS[*]}" ;;
   esac
 }

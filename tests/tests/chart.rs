@@ -152,6 +152,9 @@ fn a_wrong_value_is_refused_by_name() {
         ("podDisruptionBudget.maxUnavailable=0", "at '/podDisruptionBudget/maxUnavailable'"),
         ("gatewayClasses.envoyGateway.name=Octroi", "at '/gatewayClasses/envoyGateway/name'"),
         ("gatewayClasses.envoyGateway.controllerName=envoy", "at '/gatewayClasses/envoyGateway/controllerName'"),
+        ("dataPlanes.kgateway.namespace=", "at '/dataPlanes/kgateway/namespace'"),
+        ("dataPlanes.envoyGateway.configMap=a/b", "at '/dataPlanes/envoyGateway/configMap'"),
+        ("dataPlanes.istio.namespace=a", "at '/dataPlanes': additional properties 'istio' not allowed"),
         ("admission.breakGlassGroup=a' in b || 'a", "at '/admission/breakGlassGroup'"),
         ("admission.breakGlassGroup=system:authenticated", "at '/admission/breakGlassGroup'"),
         ("gatewaysNamespace=edge", "additional properties 'gatewaysNamespace' not allowed"),
@@ -171,6 +174,20 @@ fn the_image_is_a_tag_or_a_digest() {
     assert_eq!(image(""), "localhost/octroi:0.1.0");
     assert_eq!(image("image.repository=reg.example:5000/octroi,image.tag=1.2"), "reg.example:5000/octroi:1.2");
     assert_eq!(image(&format!("image.tag=1.2,image.digest={digest}")), format!("localhost/octroi@{digest}"));
+}
+
+#[test]
+fn the_operator_is_told_where_the_settings_of_the_data_planes_are() {
+    let told = |set: &str, flag: &str| {
+        let objects = render(set);
+        let args = find(&objects, "Deployment/octroi")["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+        let args = strings(&args);
+        args.iter().skip_while(|arg| *arg != flag).nth(1).cloned()
+    };
+    assert_eq!(told("", "--envoy-gateway").as_deref(), Some("envoy-gateway-system/envoy-gateway-config"));
+    assert_eq!(told("", "--kgateway").as_deref(), Some("kgateway-system/kgateway"));
+    let elsewhere = "dataPlanes.kgateway.namespace=edge,dataPlanes.kgateway.deployment=kg";
+    assert_eq!(told(elsewhere, "--kgateway").as_deref(), Some("edge/kg"));
 }
 
 #[test]

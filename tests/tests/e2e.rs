@@ -51,6 +51,8 @@ mod rules;
 mod sample;
 #[path = "e2e/timeline.rs"]
 mod timeline;
+#[path = "e2e/tracing.rs"]
+mod tracing;
 #[path = "e2e/upstreams.rs"]
 mod upstreams;
 #[path = "e2e/waf.rs"]

@@ -14,6 +14,8 @@ mod claims;
 mod deletion;
 #[path = "operator/drift.rs"]
 mod drift;
+#[path = "operator/hardening.rs"]
+mod hardening;
 #[path = "operator/history.rs"]
 mod history;
 #[path = "operator/hold.rs"]

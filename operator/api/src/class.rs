@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
 use crate::{
-    ClassHttp, ClassLayer4, ClassRateLimit, ClassUpstreams, ClassWaf, ContainerLimits, GatewayMode, NamespaceNetwork,
-    Replicas,
+    ClassHttp, ClassLayer4, ClassObservability, ClassRateLimit, ClassUpstreams, ClassWaf, ContainerLimits, GatewayMode,
+    NamespaceNetwork, Replicas,
 };
 
 /// An offer: what every tenant of it gets, and how far a tenant may choose.
@@ -62,6 +62,9 @@ pub struct TenantClassSpec {
     /// What its tenants may reach outside the cluster by their routes. Default: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstreams: Option<ClassUpstreams>,
+    /// What is seen of the tenants' requests, beside the access log and the counters. Default: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observability: Option<ClassObservability>,
     /// What every namespace of a tenant gets. Default: Pod Security Standard restricted, a quota on counts, small defaults
     /// for containers, and a network that other tenants are not in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -369,7 +372,7 @@ pub struct TenantClassStatus {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub shards: Vec<ClassShard>,
-    /// Accepted, Ready, CapabilitiesSupported.
+    /// Accepted, Ready, CapabilitiesSupported, DataPlaneHardened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
     pub conditions: Vec<Condition>,

@@ -19,6 +19,8 @@ pub enum ConditionType {
     CertificatesReady,
     /// The data plane can do everything that is set, in the class or in the tenant.
     CapabilitiesSupported,
+    /// Of a class: nothing in its data plane's own settings weakens what keeps tenants apart.
+    DataPlaneHardened,
 }
 
 impl ConditionType {
@@ -31,6 +33,7 @@ impl ConditionType {
             Self::GatewayProgrammed => "GatewayProgrammed",
             Self::CertificatesReady => "CertificatesReady",
             Self::CapabilitiesSupported => "CapabilitiesSupported",
+            Self::DataPlaneHardened => "DataPlaneHardened",
         }
     }
 }
@@ -66,6 +69,10 @@ pub enum Reason {
     AdoptionRefused,
     /// The data plane cannot do what is set.
     Unsupported,
+    /// A setting of the data plane itself weakens what keeps tenants apart.
+    NotHardened,
+    /// The settings of the data plane itself were not seen.
+    SettingsUnknown,
     /// The tenant is Cordoned or Suspended.
     Held,
     /// An API that is needed is not installed.
@@ -90,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Ready,
         Self::Progressing,
         Self::Invalid,
@@ -105,6 +112,8 @@ impl Reason {
         Self::NamespaceTaken,
         Self::AdoptionRefused,
         Self::Unsupported,
+        Self::NotHardened,
+        Self::SettingsUnknown,
         Self::Held,
         Self::MissingApi,
         Self::NotProgrammed,
@@ -134,6 +143,8 @@ impl Reason {
             Self::NamespaceTaken => "NamespaceTaken",
             Self::AdoptionRefused => "AdoptionRefused",
             Self::Unsupported => "Unsupported",
+            Self::NotHardened => "NotHardened",
+            Self::SettingsUnknown => "SettingsUnknown",
             Self::Held => "Held",
             Self::MissingApi => "MissingApi",
             Self::NotProgrammed => "NotProgrammed",
@@ -153,8 +164,8 @@ impl Reason {
 pub struct Verdict {
     /// Which aspect.
     pub kind: ConditionType,
-    /// Whether it holds.
-    pub holds: bool,
+    /// Whether it holds; `None` when that is not known.
+    pub holds: Option<bool>,
     /// Why, in one word.
     pub reason: Reason,
     /// Why, and what to do.
@@ -166,7 +177,11 @@ pub fn stamp(verdicts: Vec<Verdict>, old: &[Condition], generation: i64, now: Ti
     verdicts
         .into_iter()
         .map(|verdict| {
-            let status = if verdict.holds { "True" } else { "False" };
+            let status = match verdict.holds {
+                Some(true) => "True",
+                Some(false) => "False",
+                None => "Unknown",
+            };
             let kept = old.iter().find(|c| c.type_ == verdict.kind.as_str() && c.status == status);
             Condition {
                 type_: verdict.kind.as_str().into(),

@@ -22,6 +22,7 @@ pub mod crds;
 pub mod labels;
 mod layer4;
 pub mod names;
+mod observability;
 // One `printcolumn` a column: not a repetition.
 #[allow(clippy::duplicated_attributes)]
 mod port_claim;
@@ -43,6 +44,7 @@ pub use class::{
 pub use class_http::{ClassHttp, HttpLimits, HttpTimeouts};
 pub use class_namespaces::{ContainerLimits, EgressAllow, NamespaceNetwork};
 pub use layer4::{ClassLayer4, PortProtocol, PortRange, PortStatus, TenantPort, Transport};
+pub use observability::{ClassObservability, ClassTracing, TraceCollector};
 pub use port_claim::{PortClaim, PortClaimSpec};
 pub use rate_limit::{ClassRateLimit, RateLimit};
 pub use route_problem::RouteProblem;

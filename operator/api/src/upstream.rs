@@ -72,7 +72,7 @@ pub struct HttpsUpstream {
     /// name the Service.
     #[schemars(length(min = 3, max = 240))]
     #[x_kube(validation = ("self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')", "upstreams[].https.host must be a lower-case DNS name with a dot, such as api.crm.example: no address, scheme, port, path, wildcard or trailing dot"))]
-    #[x_kube(validation = ("!self.matches('[.](arpa|home|corp|internal|intranet|lan|local|localdomain|localhost|private|svc)$')", "upstreams[].https.host is a name of a cluster or of a private network, which is no upstream: name a host on the internet, and of the cluster a Service in the route"))]
+    #[x_kube(validation = ("!self.matches('[.](arpa|home|corp|internal|intranet|lan|local|localdomain|localhost|pod|private|svc)$')", "upstreams[].https.host is a name of a cluster or of a private network, which is no upstream: name a host on the internet, and of the cluster a Service in the route"))]
     pub host: String,
     /// Its port, among those that the class offers. Default: 443.
     #[serde(default, skip_serializing_if = "Option::is_none")]

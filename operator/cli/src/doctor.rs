@@ -12,9 +12,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, Resource};
 use octroi_api::TenantClass;
+use octroi_plan::hardening::{Finding, judge as data_plane};
 use serde::de::DeserializeOwned;
 
-use self::judge::Finding;
 use crate::cluster::Cluster;
 use crate::screen::{plain, width, wrapped};
 
@@ -43,12 +43,12 @@ pub async fn run(args: &Args) -> Result<ExitCode> {
 
 async fn data_planes(client: &Client) -> Vec<Finding> {
     let kgateways = list::<Deployment>(client, "Deployments of kgateway", "kgateway=kgateway").await;
-    let mut findings = judge::each(kgateways, judge::kgateway);
+    let mut findings = judge::each(kgateways, data_plane::kgateway);
     // The chart of Envoy Gateway gives the name; only the key in it is read.
     let configs =
         list::<ConfigMap>(client, "the configuration of Envoy Gateway", "app.kubernetes.io/name=gateway-helm");
-    findings.extend(judge::each(configs.await, judge::envoy_gateway));
-    findings.extend(judge::each(envoy_proxies(client).await, judge::envoy_proxy));
+    findings.extend(judge::each(configs.await, data_plane::envoy_gateway));
+    findings.extend(judge::each(envoy_proxies(client).await, data_plane::envoy_proxy));
     findings
 }
 
@@ -104,7 +104,8 @@ fn screen(findings: &[Finding], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::judge::Grade;
+    use octroi_plan::hardening::Grade;
+
     use super::*;
 
     #[test]

@@ -58,7 +58,7 @@ impl Input {
     /// Adds the classes to a world, and the chart's GatewayClasses where none is there.
     pub fn add_to(&self, world: &mut World) {
         for (name, controller) in CHART_CLASSES {
-            let view = GatewayClassView { controller_name: controller.into() };
+            let view = GatewayClassView::of(controller);
             world.gateway_classes.entry(name.into()).or_insert(view);
         }
         world.gateway_classes.extend(self.gateway_classes.iter().cloned());
@@ -71,7 +71,7 @@ fn gateway_class(document: &Value) -> Result<(String, GatewayClassView)> {
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
     let name = text("/metadata/name").context("a GatewayClass has no metadata.name")?;
     let controller_name = text("/spec/controllerName").context("a GatewayClass has no spec.controllerName")?;
-    Ok((name, GatewayClassView { controller_name }))
+    Ok((name, GatewayClassView::of(controller_name)))
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>> {

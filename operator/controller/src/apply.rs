@@ -42,9 +42,10 @@ pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Me
             // What guards the routes must stand before the entry that lets them be served.
             break;
         }
-        let attempts: Vec<_> = group.iter().map(|change| one(client, change)).collect();
+        let safe: Vec<_> = group.iter().filter(|change| !lacks_its_guard(change, &applied.failures)).collect();
+        let attempts: Vec<_> = safe.iter().map(|change| one(client, change)).collect();
         let results: Vec<_> = stream::iter(attempts).buffered(CONCURRENCY).collect().await;
-        for (change, result) in group.iter().zip(results) {
+        for (change, result) in safe.into_iter().zip(results) {
             metrics.wrote(change.key.kind, verb(&change.action), result.is_ok());
             match result {
                 Ok(Outcome::Overtaken) => applied.is_overtaken = true,
@@ -56,6 +57,11 @@ pub async fn all(client: &Client, writes: &[Change], state: &State, metrics: &Me
         }
     }
     applied
+}
+
+/// Whether the object that makes this one safe was refused just now: without its policy a Backend would be spoken to in the clear.
+fn lacks_its_guard(change: &Change, failures: &[Failure]) -> bool {
+    change.key.guard().is_some_and(|guard| failures.iter().any(|failure| failure.key == guard))
 }
 
 fn step(change: &Change) -> (bool, Stage) {

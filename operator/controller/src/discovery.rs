@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::backoff::WatchBackoff;
 use crate::state::State;
-use crate::{routes, watch};
+use crate::{control_planes, routes, watch};
 
 /// The name under which the list of CustomResourceDefinitions is waited for.
 pub const NAME: &str = "customresourcedefinitions";
@@ -48,17 +48,21 @@ enum Watched {
     Children(ChildKind),
     /// Routes that tenants write.
     Routes(RouteKind),
+    /// EnvoyProxies that Octroi does not write.
+    EnvoyProxies,
 }
 
 impl Watched {
     fn all() -> impl Iterator<Item = Self> {
-        ChildKind::ALL.into_iter().map(Self::Children).chain(RouteKind::ALL.into_iter().map(Self::Routes))
+        let routes = RouteKind::ALL.into_iter().map(Self::Routes);
+        ChildKind::ALL.into_iter().map(Self::Children).chain(routes).chain([Self::EnvoyProxies])
     }
 
     fn crd_name(self) -> Option<String> {
         match self {
             Self::Children(kind) => kind.crd_name(),
             Self::Routes(kind) => Some(kind.crd_name()),
+            Self::EnvoyProxies => ChildKind::EnvoyProxy.crd_name(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Watched {
         match self {
             Self::Children(kind) => watch::name(kind),
             Self::Routes(kind) => routes::name(kind),
+            Self::EnvoyProxies => control_planes::ENVOY_PROXIES.into(),
         }
     }
 }
@@ -127,6 +132,7 @@ impl Running {
         let task = match kind {
             Watched::Children(kind) => tokio::spawn(watch::run(client, kind, state)),
             Watched::Routes(kind) => tokio::spawn(routes::run(client, kind, state)),
+            Watched::EnvoyProxies => tokio::spawn(control_planes::envoy_proxies(client, state)),
         };
         self.tasks.insert(kind, task.abort_handle());
     }
@@ -138,6 +144,7 @@ impl Running {
         match kind {
             Watched::Children(kind) => self.forget(kind),
             Watched::Routes(kind) => routes::forget(kind, &self.state),
+            Watched::EnvoyProxies => control_planes::forget_envoy_proxies(&self.state),
         }
         self.state.listed(&kind.name());
     }

@@ -9,6 +9,7 @@ mod adoption;
 mod apis;
 mod apply;
 mod backoff;
+mod control_planes;
 mod discovery;
 mod dns;
 mod error;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 pub use adoption::inventories;
+pub use control_planes::Place;
 pub use error::RunError;
 pub use snapshot::{read_object, read_world};
 
@@ -45,6 +47,10 @@ pub struct Config {
     pub namespace: String,
     /// Who we are among the replicas: the pod's name.
     pub identity: String,
+    /// The ConfigMap that Envoy Gateway is configured by, whether it is there or not.
+    pub envoy_gateway: Place,
+    /// The Deployment of kgateway, whether it is there or not.
+    pub kgateway: Place,
 }
 
 /// Runs the operator until `shutdown` is cancelled.

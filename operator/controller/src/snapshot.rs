@@ -34,7 +34,7 @@ pub async fn read_world(client: &Client) -> Result<World, kube::Error> {
         world.classes.insert(class.name_any(), class);
     }
     for class in Api::<GatewayClass>::all(client.clone()).list(&all).await? {
-        let view = GatewayClassView { controller_name: class.spec.controller_name.clone() };
+        let view = GatewayClassView::from(&class);
         world.gateway_classes.insert(class.name_any(), view);
     }
     for tenant in Api::<Tenant>::all(client.clone()).list(&all).await? {

@@ -126,6 +126,13 @@ impl State {
         }
     }
 
+    /// Wakes every class.
+    pub fn wake_classes(&self) {
+        for class in self.world().classes.keys() {
+            self.triggers.class(class);
+        }
+    }
+
     /// Wakes everybody.
     pub fn wake_all(&self) {
         let world = self.world();

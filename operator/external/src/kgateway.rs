@@ -2,6 +2,7 @@
 
 mod auth;
 mod backend;
+mod tracing;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use self::auth::*;
 pub use self::backend::*;
+pub use self::tracing::*;
 use crate::{HeaderSet, ServiceRef, Spec, TargetRef};
 
 const API_VERSION: &str = "gateway.kgateway.dev/v1alpha1";
@@ -347,6 +349,9 @@ pub struct HttpSettings {
     pub http2_protocol_options: Http2,
     /// Each is a log of its own, with a line for each request.
     pub access_log: Vec<AccessLog>,
+    /// Which requests are traced; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Tracing>,
 }
 
 /// A line for each request.

@@ -62,6 +62,13 @@ impl ChildKey {
     pub fn new(kind: ChildKind, namespace: &str, name: &str) -> Self {
         Self { kind, namespace: namespace.into(), name: name.into() }
     }
+
+    /// The object without which this one must not be written: a Backend of kgateway is spoken to in the clear, or with whoever answers,
+    /// unless a policy of the same name says TLS. One that needs none has no such policy either.
+    pub fn guard(&self) -> Option<Self> {
+        let is_guarded = self.kind == ChildKind::KgatewayBackend;
+        is_guarded.then(|| Self::new(ChildKind::BackendTlsPolicy, &self.namespace, &self.name))
+    }
 }
 
 impl fmt::Display for ChildKey {

@@ -17,6 +17,7 @@ pub mod diff;
 pub mod digest;
 pub mod facts;
 mod guards;
+pub mod hardening;
 pub mod issuance;
 pub mod kind;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use gateway_api::apis::standard::gatewayclasses::GatewayClass;
 use k8s_openapi::jiff::Timestamp;
 use octroi_api::names::Hostname;
 use octroi_api::{GatewayMode, TenantClass, labels};
@@ -9,6 +10,7 @@ use octroi_api::{GatewayMode, TenantClass, labels};
 use crate::adoption::Found;
 use crate::child::{ChildKey, Owner};
 use crate::facts::Facts;
+use crate::hardening::ControlPlane;
 use crate::issuance::Issuances;
 use crate::kind::ChildKind;
 use crate::pointing::Pointings;
@@ -42,6 +44,23 @@ pub struct Observed {
 pub struct GatewayClassView {
     /// `spec.controllerName`.
     pub controller_name: String,
+    /// Namespace and name of the EnvoyProxy that `spec.parametersRef` names.
+    pub envoy_proxy: Option<(String, String)>,
+}
+
+impl GatewayClassView {
+    /// A class of a controller, without parameters.
+    pub fn of(controller_name: impl Into<String>) -> Self {
+        Self { controller_name: controller_name.into(), envoy_proxy: None }
+    }
+}
+
+impl From<&GatewayClass> for GatewayClassView {
+    fn from(class: &GatewayClass) -> Self {
+        let parameters = class.spec.parameters_ref.as_ref().filter(|parameters| parameters.kind == "EnvoyProxy");
+        let envoy_proxy = parameters.and_then(|p| Some((p.namespace.clone()?, p.name.clone())));
+        Self { envoy_proxy, ..Self::of(class.spec.controller_name.clone()) }
+    }
 }
 
 /// A Gateway that a tenant's entry is, or will be, attached to.
@@ -92,6 +111,10 @@ pub struct World {
     pub serving_proxies: BTreeSet<GatewayRef>,
     /// The routes that tenants wrote.
     pub routes: Routes,
+    /// The settings of the data planes themselves.
+    pub control_planes: BTreeMap<DataPlane, ControlPlane>,
+    /// Namespace and name of the EnvoyProxies, not Octroi's own, that put all Gateways of their class on one proxy.
+    pub merging_proxies: BTreeSet<(String, String)>,
     /// What DNS says of domains whose certificate is not issued yet.
     pub pointings: Pointings,
     objects: HashMap<ChildKey, Observed>,

@@ -65,7 +65,7 @@ fn a_class_of_an_unknown_data_plane() {
         &["'istio' does not exist", "kubectl get gatewayclasses"],
     );
 
-    let view = GatewayClassView { controller_name: "istio.io/gateway-controller".into() };
+    let view = GatewayClassView::of("istio.io/gateway-controller");
     world.gateway_classes.insert("istio".into(), view);
     let found = class_rejection(&strange, &world);
     assert_is(
@@ -89,7 +89,7 @@ fn controllers_that_only_resemble_a_known_one() {
         ("", false),
     ] {
         let mut world = world([standard()]);
-        let view = GatewayClassView { controller_name: controller.into() };
+        let view = GatewayClassView::of(controller);
         world.gateway_classes.insert(support::ENVOY_GATEWAY.into(), view);
         let is_kept = matches!(class_plan::plan(&standard(), &world), ClassPlan::Keep { .. });
         assert_eq!(is_kept, known, "{controller:?}");

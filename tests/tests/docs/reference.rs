@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use crate::roles;
 
-const CONDITIONS: [ConditionType; 6] = [
+const CONDITIONS: [ConditionType; 7] = [
     ConditionType::Accepted,
     ConditionType::Ready,
     ConditionType::NamespacesReady,
     ConditionType::GatewayProgrammed,
     ConditionType::CertificatesReady,
     ConditionType::CapabilitiesSupported,
+    ConditionType::DataPlaneHardened,
 ];
 
 /// The schema of a kind; `None` for one that is not ours.
@@ -164,7 +165,7 @@ fn split_default(description: &str) -> (String, Option<String>) {
 
 fn conditions() -> String {
     let mut text = String::from(
-        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted`, `Ready` and\n`CapabilitiesSupported`; a Tenant has all.\n\n| type | True means |\n|---|---|\n",
+        "## Conditions\n\nEach has `status` True or False, the `observedGeneration` it was judged for, a reason of the table below and a\nmessage with the next step. A TenantClass has `Accepted`, `Ready`, `CapabilitiesSupported` and\n`DataPlaneHardened`, which may be Unknown; a Tenant has all but the last.\n\n| type | True means |\n|---|---|\n",
     );
     for condition in CONDITIONS {
         writeln!(text, "| `{}` | {} |", condition.as_str(), holds(condition)).unwrap();
@@ -186,6 +187,9 @@ const fn holds(condition: ConditionType) -> &'static str {
         ConditionType::CertificatesReady => "cert-manager issued every certificate that the entry needs.",
         ConditionType::CapabilitiesSupported => {
             "The data plane can do all that the TenantClass, or that the Tenant, asks of it. Where it is False, the rest is done."
+        }
+        ConditionType::DataPlaneHardened => {
+            "Nothing in the data plane's own settings weakens what keeps tenants apart. A warning to the run team: where it is not True, tenants are served all the same."
         }
     }
 }
@@ -219,6 +223,8 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::GapNotAccepted => "A move to another Gateway waits for the annotation that accepts the gap.",
         Reason::ApplyFailed => "The API server refused a write of the operator, or did not answer.",
         Reason::Unsupported => "The data plane cannot do what the class or the Tenant asks of it.",
+        Reason::NotHardened => "A setting of the data plane itself weakens what keeps tenants apart.",
+        Reason::SettingsUnknown => "The settings of the data plane itself were not seen, so nobody knows.",
         Reason::Terminating => "Being deleted, or waiting for something that is.",
     }
 }

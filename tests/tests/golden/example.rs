@@ -113,7 +113,7 @@ pub fn children(plane: Plane, example: &Example) -> Vec<Child> {
 /// A world with the classes of all examples, on one data plane.
 fn world(plane: Plane) -> World {
     let mut world = simulate::empty_world();
-    let view = GatewayClassView { controller_name: plane.controller.into() };
+    let view = GatewayClassView::of(plane.controller);
     world.gateway_classes.insert(plane.gateway_class.into(), view);
     for example in examples().iter().filter(|example| example.kind() == "TenantClass") {
         let mut class: TenantClass = typed(&example.object);

@@ -345,6 +345,40 @@ fn an_upstream_lets_a_proxy_out_to_the_internet_on_its_port_and_to_nothing_else(
 }
 
 #[test]
+fn traces_let_a_proxy_out_to_the_namespace_of_their_collector_on_its_port_and_to_nothing_else() {
+    let traces = [("shared-proxy", "collector", Tcp(4317)), ("globex-proxy", "collector", Tcp(4317))];
+    let stopped = [
+        ("other-proxy", "collector", Tcp(4317)),
+        ("shared-proxy", "collector", Tcp(4318)),
+        ("globex-proxy", "collector", Udp(4317)),
+        ("shared-proxy", "monitoring", Tcp(4317)),
+        ("shared-proxy", "internet", Tcp(4317)),
+        ("shared-proxy", "globex", Tcp(4317)),
+        ("acme", "collector", Tcp(4317)),
+        ("collector", "acme", Tcp(8080)),
+        ("collector", "shared-proxy", Inner(0)),
+    ];
+    let mut all = Vec::new();
+    for plane in PLANES {
+        for network in [json!({}), said()] {
+            all.extend(wrong(&Stage::at_rest(plane, &network).network(), plane, &traces, false));
+            let network = Stage::with_traces(plane, &network, "observability").network();
+            all.extend(wrong(&network, plane, &PASSES, true));
+            all.extend(wrong(&network, plane, &traces, true));
+            all.extend(wrong(&network, plane, &STOPPED, false));
+            all.extend(wrong(&network, plane, &stopped, false));
+        }
+        // The class names a namespace that is, or becomes, a tenant's.
+        for namespace in ["globex", "gw-globex"] {
+            let network = Stage::with_traces(plane, &json!({}), namespace).network();
+            let flows = [("shared-proxy", "globex", Tcp(4317)), ("shared-proxy", "solver-in-gw-globex", Tcp(4317))];
+            all.extend(wrong(&network, plane, &flows, false));
+        }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
 fn a_class_may_close_the_internet() {
     for plane in PLANES {
         let network = Stage::at_rest(plane, &json!({"egressExcept": ["0.0.0.0/0", "::/0"]})).network();

@@ -65,18 +65,23 @@ pub struct Stage {
 impl Stage {
     /// acme is Shared and globex Dedicated, both in a class of this data plane that says this of their network.
     pub fn at_rest(plane: Plane, network: &Value) -> Self {
-        Self::of(plane, network, false)
+        Self::of(plane, network, false, None)
     }
 
     /// The same, in a class that offers upstreams on two ports; acme has one on each, and globex on the second.
     pub fn with_upstreams(plane: Plane, network: &Value) -> Self {
-        Self::of(plane, network, true)
+        Self::of(plane, network, true, None)
     }
 
-    fn of(plane: Plane, network: &Value, has_upstreams: bool) -> Self {
+    /// The same, in a class that sends traces to a collector in this namespace.
+    pub fn with_traces(plane: Plane, network: &Value, namespace: &str) -> Self {
+        Self::of(plane, network, false, Some(namespace))
+    }
+
+    fn of(plane: Plane, network: &Value, has_upstreams: bool, traces_to: Option<&str>) -> Self {
         let mut world = simulate::empty_world();
         for plane in PLANES {
-            let view = GatewayClassView { controller_name: plane.controller_name.into() };
+            let view = GatewayClassView::of(plane.controller_name);
             world.gateway_classes.insert(plane.name.into(), view);
         }
         for (name, domain) in [("standard", "apps.test"), ("other", "other.test")] {
@@ -91,6 +96,10 @@ impl Stage {
             });
             if has_upstreams && name == "standard" {
                 class["spec"]["upstreams"] = json!({"allowed": ["HTTPS"], "ports": [443, 8443]});
+            }
+            if let Some(namespace) = traces_to.filter(|_| name == "standard") {
+                let collector = json!({"namespace": namespace, "name": "otel-collector", "port": 4317});
+                class["spec"]["observability"] = json!({"tracing": {"collector": collector}});
             }
             world.classes.insert(name.into(), typed(&class));
         }
@@ -206,12 +215,13 @@ impl Stage {
 }
 
 /// Namespaces that Octroi does not make for a tenant.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 9] = [
     "default",
     "envoy-gateway-system",
     "kgateway-system",
     "kube-system",
     "monitoring",
+    "observability",
     "octroi-gateways",
     "octroi-system",
     "shop",
@@ -255,7 +265,7 @@ type PodRow<'a> = (&'static str, &'a str, &'a [(&'a str, &'a str)]);
 /// The pods and addresses of the flows, by name.
 pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
     let (control_namespace, key, value) = plane.controller;
-    let pods: [PodRow<'_>; 38] = [
+    let pods: [PodRow<'_>; 39] = [
         ("acme", "acme", &[("app", "web")]),
         ("acme-jobs", "acme-jobs", &[("app", "job")]),
         ("globex", "globex", &[("app", "web")]),
@@ -274,6 +284,7 @@ pub fn ends(plane: Plane) -> BTreeMap<&'static str, End> {
         ("beside-controller", control_namespace, &[("app", "rate-limit")]),
         ("rate-limits", "envoy-gateway-system", &[("app.kubernetes.io/name", "envoy-ratelimit")]),
         ("monitoring", "monitoring", &[("app", "prometheus")]),
+        ("collector", "observability", &[("app", "otel-collector")]),
         ("operator", "octroi-system", &[("app.kubernetes.io/name", "octroi")]),
         ("default", "default", &[("app", "web")]),
         // What a tenant may call its pods.

@@ -117,6 +117,11 @@ impl Kind {
         kind("", "v1", name, plural)
     }
 
+    /// A kind of Kubernetes' workloads.
+    pub const fn of_apps(name: &'static str, plural: &'static str) -> Self {
+        kind("apps", "v1", name, plural)
+    }
+
     pub fn resource(self) -> ApiResource {
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(self.group, self.version, self.name), self.plural)
     }

@@ -26,7 +26,7 @@ use crate::health::Health;
 use crate::leader::Held;
 use crate::metrics::Metrics;
 use crate::state::State;
-use crate::{Config, discovery, dns, proxies, triggers};
+use crate::{Config, control_planes, discovery, dns, proxies, triggers};
 
 /// Reconciles of one controller at once.
 const CONCURRENCY: u16 = 32;
@@ -56,7 +56,15 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let (triggers, receivers) = triggers::channel();
-    let first_lists = [discovery::NAME, sources::TENANTS, sources::CLASSES, sources::GATEWAY_CLASSES, proxies::NAME];
+    let first_lists = [
+        discovery::NAME,
+        sources::TENANTS,
+        sources::CLASSES,
+        sources::GATEWAY_CLASSES,
+        proxies::NAME,
+        control_planes::ENVOY_GATEWAY,
+        control_planes::KGATEWAY,
+    ];
     let state = Arc::new(State::new(triggers, first_lists.map(Into::into)));
     let context = Arc::new(Context {
         client: client.clone(),
@@ -71,6 +79,8 @@ pub async fn run(
         tokio::spawn(discovery::run(client.clone(), Arc::clone(&state))),
         tokio::spawn(sources::gateway_classes(client.clone(), Arc::clone(&state))),
         tokio::spawn(proxies::run(client.clone(), Arc::clone(&state))),
+        tokio::spawn(control_planes::envoy_gateway(client.clone(), config.envoy_gateway.clone(), Arc::clone(&state))),
+        tokio::spawn(control_planes::kgateway(client.clone(), config.kgateway.clone(), Arc::clone(&state))),
         tokio::spawn(dns::run(Arc::clone(&state))),
     ];
     let readiness = tokio::spawn(async move {

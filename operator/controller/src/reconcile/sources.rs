@@ -138,7 +138,7 @@ fn note_gateway_class(event: Event<GatewayClass>, listing: &mut HashSet<String>,
         Event::Init => listing.clear(),
         Event::InitApply(class) | Event::Apply(class) => {
             listing.insert(class.name_any());
-            let view = GatewayClassView { controller_name: class.spec.controller_name.clone() };
+            let view = GatewayClassView::from(&class);
             let old = state.world().gateway_classes.insert(class.name_any(), view.clone());
             if old.as_ref() != Some(&view) {
                 state.wake_all();

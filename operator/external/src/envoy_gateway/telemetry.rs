@@ -12,6 +12,9 @@ pub struct Telemetry {
     pub access_log: AccessLog,
     /// What is counted.
     pub metrics: ProxyMetrics,
+    /// Which requests are traced; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Tracing>,
 }
 
 /// A line for each request.
@@ -61,4 +64,28 @@ pub struct AccessLogFile {
 pub struct ProxyMetrics {
     /// What the counters of a route's backends are called, with Envoy Gateway's operators such as `%ROUTE_NAMESPACE%`.
     pub cluster_stat_name: &'static str,
+}
+
+/// Which requests are traced.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct Tracing {
+    /// So many of 100.
+    pub sampling_rate: u32,
+    /// Where spans go.
+    pub provider: TracingProvider,
+    /// Attributes of each span, in Envoy's command operators; one that Envoy writes itself is replaced.
+    pub tags: BTreeMap<&'static str, &'static str>,
+}
+
+/// Where spans go. By host and port and not by a reference: that would need a grant, or a Backend, which Envoy Gateway takes only where
+/// its configuration says so.
+#[derive(Serialize, Clone, Debug)]
+pub struct TracingProvider {
+    /// `OpenTelemetry`.
+    pub r#type: &'static str,
+    /// Name in the DNS.
+    pub host: String,
+    /// Port.
+    pub port: u16,
 }

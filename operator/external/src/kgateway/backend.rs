@@ -26,6 +26,9 @@ impl Spec for BackendSpec {
 pub struct StaticHosts {
     /// Each of them.
     pub hosts: Vec<Host>,
+    /// What is spoken to them; absent for HTTP/1.1.
+    #[serde(rename = "appProtocol", skip_serializing_if = "Option::is_none")]
+    pub app_protocol: Option<&'static str>,
 }
 
 /// A host that the proxy resolves, and a port.

@@ -13,7 +13,10 @@ pub const PATH: &str = "/dev/stdout";
 /// `<namespace>/<ListenerSet>/<listener>` on kgateway, with `<namespace>/<Gateway>/` before it on Envoy Gateway (1.9.1,
 /// `irListenerName` of internal/gatewayapi/helpers.go). What is no tenant's, such as port 80 of a shared Gateway, is `null`.
 /// `re.capture` is of CEL in Envoy (tried on 1.38.3 and 1.39.1).
-const TENANT: &str = "%CEL(re.capture(xds.filter_chain_name, '^(?:[^/]+/[^/]+/)?gw-([^/]+)/[^/]+/[^/]+$'))%";
+pub const TENANT: &str = "%CEL(re.capture(xds.filter_chain_name, '^(?:[^/]+/[^/]+/)?gw-([^/]+)/[^/]+/[^/]+$'))%";
+
+/// The same where nothing may be missing, since the client's own word would then stay: `-`, which is no name of a tenant.
+pub const TENANT_OR_NOBODY: &str = "%CEL(xds.filter_chain_name.matches('^(?:[^/]+/[^/]+/)?gw-([^/]+)/[^/]+/[^/]+$') ? re.capture(xds.filter_chain_name, '^(?:[^/]+/[^/]+/)?gw-([^/]+)/[^/]+/[^/]+$') : '-')%";
 
 /// Names as in docs/observability.md, which a test compares.
 const FIELDS: [(&str, &str); 24] = [

@@ -44,7 +44,7 @@ pub fn of_class(class: &ResolvedClass, shards: usize, metadata: &Metadata) -> Ve
     for shared in (0..shards).map(|index| shard(&class.name, index)) {
         children.push(gateway(&shared, &class.name, class, entries(), None, metadata));
         children.push(redirect(&shared, metadata));
-        children.push(edge::of_gateway(&shared, class, metadata));
+        children.extend(edge::of_gateway(&shared, class, metadata));
     }
     children
 }

@@ -17,6 +17,7 @@ pub mod network;
 pub mod proxy;
 pub mod rights;
 pub mod suspension;
+pub mod traces;
 pub mod upstreams;
 pub mod waf;
 

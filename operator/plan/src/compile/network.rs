@@ -183,7 +183,7 @@ fn to_outside(network: &ResolvedNetwork, ports: Option<Vec<NetworkPolicyPort>>) 
     (!outside.is_empty()).then(|| egress(outside, ports))
 }
 
-/// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; to backends,
+/// Clients from anywhere; configuration from the controller, verdicts from the firewall and the rate limit service; spans to the collector; to backends,
 /// to the pods that prove a domain, to upstreams, and nowhere else. Whatever a route, a policy or a name in the DNS makes a proxy
 /// connect to, a metadata address, an address of the cluster or the API server is not among it.
 fn of_proxies(
@@ -204,11 +204,16 @@ fn of_proxies(
     let rate_limits = ports.rate_limits.map(|(label, port)| of_data_plane(label, port));
     let firewall = egress(vec![firewall()], Some(tcp(&[waf::PORT.into()])));
     let solvers = egress(vec![solvers(solvers_in)], Some(tcp(&[SOLVER_PORT])));
+    let traces = class
+        .tracing
+        .as_ref()
+        .map(|tracing| egress(vec![of_namespace(&tracing.namespace)], Some(tcp(&[tracing.port.into()]))));
     let numbers: Vec<i32> = upstreams.iter().map(|port| i32::from(*port)).collect();
     let upstreams = if numbers.is_empty() { None } else { to_outside(&class.network, Some(tcp(&numbers))) };
     let to = [egress(vec![backends], None), dns(), controller, firewall, solvers]
         .into_iter()
         .chain(rate_limits)
+        .chain(traces)
         .chain(upstreams);
     NetworkPolicySpec {
         pod_selector: Some(selector),
@@ -237,6 +242,14 @@ fn of_platform(label: (&str, &str)) -> NetworkPolicyPeer {
         pod_selector: Some(matching(&[label])),
         ip_block: None,
     }
+}
+
+/// Where the run team says that somebody listens; in no tenant's namespace.
+fn of_namespace(name: &str) -> NetworkPolicyPeer {
+    namespaces(LabelSelector {
+        match_expressions: Some(vec![of_no_tenant()]),
+        match_labels: Some(BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), name.to_owned())])),
+    })
 }
 
 fn dns() -> NetworkPolicyEgressRule {

@@ -12,7 +12,7 @@ use octroi_api::{Replicas, ResourceList, Resources, ServiceType};
 use octroi_external::{Object, envoy_gateway as eg, kgateway as kgw};
 
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::access_log;
+use crate::compile::{access_log, traces};
 use crate::kind::ChildKind;
 use crate::resolve::class::{DataPlane, ResolvedClass, ResolvedProxy};
 
@@ -52,19 +52,20 @@ pub fn parameters(
     let key = ChildKey::new(child_kind(class.data_plane), namespace, name);
     let metadata = metadata.of_child(&key);
     match class.data_plane {
-        DataPlane::EnvoyGateway => Child::new(key, &Object::new(metadata, envoy_proxy(&class.proxy, replicas))),
+        DataPlane::EnvoyGateway => Child::new(key, &Object::new(metadata, envoy_proxy(class, replicas))),
         DataPlane::Kgateway => Child::new(key, &Object::new(metadata, gateway_parameters(&class.proxy, replicas))),
     }
 }
 
-fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec {
+fn envoy_proxy(class: &ResolvedClass, replicas: Replicas) -> eg::EnvoyProxySpec {
+    let proxy = &class.proxy;
     let autoscaled = is_autoscaled(replicas);
     eg::EnvoyProxySpec {
         // What costs less to refuse is refused before.
         filter_order: ["envoy.filters.http.ratelimit", "envoy.filters.http.rbac"]
             .map(|name| eg::FilterPosition { name, before: "envoy.filters.http.ext_proc" })
             .to_vec(),
-        telemetry: telemetry(),
+        telemetry: telemetry(class),
         provider: eg::Provider {
             provider_type: "Kubernetes",
             kubernetes: eg::KubernetesProvider {
@@ -94,12 +95,13 @@ fn envoy_proxy(proxy: &ResolvedProxy, replicas: Replicas) -> eg::EnvoyProxySpec 
     }
 }
 
-fn telemetry() -> eg::Telemetry {
+fn telemetry(class: &ResolvedClass) -> eg::Telemetry {
     let format = eg::AccessLogFormat { r#type: "JSON", json: access_log::fields() };
     let stdout = eg::AccessLogSink { r#type: "File", file: eg::AccessLogFile { path: access_log::PATH } };
     eg::Telemetry {
         access_log: eg::AccessLog { settings: vec![eg::AccessLogSetting { format, sinks: vec![stdout] }] },
         metrics: eg::ProxyMetrics { cluster_stat_name: CLUSTER_STAT_NAME },
+        tracing: class.tracing.as_ref().map(traces::envoy_gateway),
     }
 }
 

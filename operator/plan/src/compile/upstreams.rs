@@ -88,7 +88,7 @@ fn of_upstream(upstream: &ResolvedUpstream, tenant: &ResolvedTenant, metadata: &
             let absolute = format!("{}.", upstream.host);
             let host = kg::Host { host: absolute, port: upstream.port };
             let spec = upstream.function.as_ref().map_or_else(
-                || kg::BackendSpec::Static(kg::StaticHosts { hosts: vec![host.clone()] }),
+                || kg::BackendSpec::Static(kg::StaticHosts { hosts: vec![host.clone()], app_protocol: None }),
                 |function| kg::BackendSpec::Aws(aws(function, &host)),
             );
             Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))

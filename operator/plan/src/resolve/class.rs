@@ -17,12 +17,13 @@ use crate::resolve::limits::{self, ResolvedLimits};
 use crate::resolve::network::{self, ResolvedNetwork};
 use crate::resolve::rate_limit::{self, ResolvedClassRateLimit};
 use crate::resolve::tls::{self, ResolvedTls};
+use crate::resolve::tracing::{self, ResolvedTracing};
 use crate::resolve::upstreams::{self, UpstreamOffer};
 use crate::resolve::waf::{self, ResolvedWaf};
 use crate::world::World;
 
 /// What serves the traffic; it follows from the GatewayClass's `controllerName`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DataPlane {
     /// Envoy Gateway: `gateway.envoyproxy.io/…`.
     EnvoyGateway,
@@ -78,6 +79,8 @@ pub struct ResolvedClass {
     pub ports: Vec<Offer>,
     /// What its tenants may reach outside the cluster.
     pub upstreams: UpstreamOffer,
+    /// Which requests are traced; `None` for none.
+    pub tracing: Option<ResolvedTracing>,
     /// Fields that are set and that the data plane cannot do.
     pub unsupported: Vec<&'static str>,
     /// Pod Security Standard of the tenants' namespaces.
@@ -180,6 +183,7 @@ pub fn resolve(class: &TenantClass, world: &World) -> Result<ResolvedClass, Vec<
         rate_limit: rate_limit::of_class(spec.rate_limit.as_ref()),
         ports: layer4::offers(spec.layer4.as_ref()),
         upstreams: upstreams::offer(spec.upstreams.as_ref(), data_plane),
+        tracing: tracing::of_class(spec.observability.as_ref()),
         unsupported: unsupported(spec, data_plane),
         pod_security: namespaces.pod_security.unwrap_or_default(),
         limits: limits::resolve(&namespaces),

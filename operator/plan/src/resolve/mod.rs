@@ -14,6 +14,7 @@ pub mod placement;
 pub mod rate_limit;
 pub mod state;
 pub mod tls;
+pub mod tracing;
 pub mod upstreams;
 pub mod waf;
 

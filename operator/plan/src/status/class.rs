@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use octroi_api::conditions::{ConditionType, Reason, Verdict, stamp};
 use octroi_api::{ClassShard, TenantClass, TenantClassStatus};
 
-use super::{Failure, certificates, fails, holds, obstacle};
+use super::{Failure, certificates, fails, hardening, holds, obstacle};
 use crate::child::Child;
 use crate::class::ClassPlan;
 use crate::diff::Changes;
@@ -44,7 +44,10 @@ pub fn of(
             let accepted = holds(ConditionType::Accepted, "the spec is valid");
             let capabilities = capabilities(&resolved.class);
             let ready = ready(desired, changes, world, failures);
-            (shard_list(&name, resolved.shards, world), vec![accepted, ready, capabilities])
+            (
+                shard_list(&name, resolved.shards, world),
+                vec![accepted, ready, capabilities, hardening::of(&resolved.class, world)],
+            )
         }
     };
     Some(TenantClassStatus {

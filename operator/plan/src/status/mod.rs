@@ -4,6 +4,7 @@
 pub mod certificates;
 pub mod class;
 mod gateway;
+mod hardening;
 mod hosts;
 mod layer4;
 pub mod routes;
@@ -31,11 +32,15 @@ const MAX_FAILING: usize = 20;
 const MAX_MESSAGE: usize = 1000;
 
 fn holds(kind: ConditionType, message: impl Into<String>) -> Verdict {
-    Verdict { kind, holds: true, reason: Reason::Ready, message: message.into() }
+    Verdict { kind, holds: Some(true), reason: Reason::Ready, message: message.into() }
 }
 
 fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Verdict {
-    Verdict { kind, holds: false, reason, message: bounded(message.into()) }
+    Verdict { kind, holds: Some(false), reason, message: bounded(message.into()) }
+}
+
+fn unknown(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Verdict {
+    Verdict { kind, holds: None, reason, message: bounded(message.into()) }
 }
 
 pub(crate) fn bounded(message: String) -> String {

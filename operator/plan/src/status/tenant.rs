@@ -118,7 +118,7 @@ fn accepted(tenant: &ResolvedTenant) -> Verdict {
         return holds(ConditionType::Accepted, "the spec is valid");
     }
     let reason = Reason::Clamped;
-    Verdict { kind: ConditionType::Accepted, holds: true, reason, message: bounded(clamped.join("; ")) }
+    Verdict { kind: ConditionType::Accepted, holds: Some(true), reason, message: bounded(clamped.join("; ")) }
 }
 
 /// A tenant is served although something that it asks for cannot be done: who reads its status is to know.
@@ -164,7 +164,7 @@ fn ready(verdicts: &[Verdict], unready: Option<(Reason, String)>, changes: &Chan
     if let Some((reason, message)) = obstacle(changes, failures) {
         return fails(ConditionType::Ready, reason, message);
     }
-    if let Some(bad) = verdicts.iter().find(|v| !v.holds) {
+    if let Some(bad) = verdicts.iter().find(|v| v.holds != Some(true)) {
         return fails(ConditionType::Ready, bad.reason, bad.message.clone());
     }
     match unready {
@@ -175,7 +175,7 @@ fn ready(verdicts: &[Verdict], unready: Option<(Reason, String)>, changes: &Chan
 
 /// A Cordoned tenant is served as it is, so it stays Ready; a Suspended one is not.
 fn held(tenant: &ResolvedTenant, ready: Verdict) -> Verdict {
-    if !ready.holds || tenant.state.state == TenantState::Active {
+    if ready.holds != Some(true) || tenant.state.state == TenantState::Active {
         return ready;
     }
     let (holds, effect) = match tenant.state.state {
@@ -192,7 +192,7 @@ fn held(tenant: &ResolvedTenant, ready: Verdict) -> Verdict {
         _ => ("spec.state".to_owned(), "set spec.state: Active".to_owned()),
     };
     let message = bounded(format!("{state} by {by}: {effect}. To end it: {next}"));
-    Verdict { holds, reason: Reason::Held, message, ..ready }
+    Verdict { holds: Some(holds), reason: Reason::Held, message, ..ready }
 }
 
 fn namespaces(tenant: &ResolvedTenant, changes: &Changes, world: &World, failures: &[Failure]) -> NamespacesStatus {

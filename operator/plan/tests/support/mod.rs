@@ -361,7 +361,7 @@ pub fn world(classes: impl IntoIterator<Item = TenantClass>) -> World {
     for (name, controller) in
         [(ENVOY_GATEWAY, "gateway.envoyproxy.io/gatewayclass-controller"), (KGATEWAY, "kgateway.dev/kgateway")]
     {
-        world.gateway_classes.insert(name.into(), GatewayClassView { controller_name: controller.into() });
+        world.gateway_classes.insert(name.into(), GatewayClassView::of(controller));
     }
     let named = |class: TenantClass| (class.metadata.name.clone().unwrap_or_default(), class);
     world.classes.extend(classes.into_iter().map(named));

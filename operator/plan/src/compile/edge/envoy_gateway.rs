@@ -114,7 +114,7 @@ fn client_policy(
             with_underscores_action: "RejectRequest",
             x_forwarded_client_cert: eg::ForwardedClientCert { mode: "Sanitize", cert_details_to_add: Vec::new() },
             early_request_headers: eg::EarlyHeaders {
-                remove: removed(http.trusted_hops).into_iter().map(String::from).collect(),
+                remove: removed(class).into_iter().map(String::from).collect(),
                 remove_on_match: vec![eg::StringMatch { kind: "Prefix", value: ENVOYS }],
             },
             late_response_headers,

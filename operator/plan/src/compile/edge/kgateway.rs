@@ -1,11 +1,11 @@
 //! The edge in kgateway's words. It has no limit on connections, no timeout for a request's headers, and no choice for escaped
 //! slashes and for underscores in names; it always normalises paths.
 
-use octroi_external::{HeaderSet, Object, kgateway as kgw};
+use octroi_external::{Header, HeaderSet, Object, kgateway as kgw};
 
 use super::{auth, entry_of, gateway_of, kib, rate_limit, removed, response_headers, seconds, windows};
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::{access_log, upstreams, waf};
+use crate::compile::{access_log, traces, upstreams, waf};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
@@ -89,10 +89,7 @@ pub(super) fn of_gateway(
     let http_settings = kgw::HttpSettings {
         use_remote_address: true,
         xff_num_trusted_hops: http.trusted_hops,
-        early_request_header_modifier: HeaderSet {
-            set: Vec::new(),
-            remove: removed(http.trusted_hops).into_iter().chain(LEFT_BY_ENVOY).collect(),
-        },
+        early_request_header_modifier: early_headers(class),
         forward_client_cert_details: forwarded(shows_clients),
         // Envoy adds none of its own; a backend's is removed by the policy of the entry.
         server_header_transformation: "PassThrough",
@@ -108,6 +105,7 @@ pub(super) fn of_gateway(
         access_log: vec![kgw::AccessLog {
             file_sink: kgw::FileSink { path: access_log::PATH, json_format: access_log::fields() },
         }],
+        tracing: class.tracing.as_ref().map(|tracing| traces::kgateway(tracing, gateway)),
     };
     let default = kgw::Listeners {
         transport_socket_connect_timeout: seconds(http.handshake),
@@ -116,6 +114,14 @@ pub(super) fn of_gateway(
     };
     let spec = kgw::ListenerPolicySpec { target_refs: gateway_of(gateway), default };
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
+}
+
+/// Where requests are traced, whose a request is replaces what a client says of that; so it is no name more than kgateway takes.
+fn early_headers(class: &ResolvedClass) -> HeaderSet {
+    let set: Vec<Header> = class.tracing.iter().map(|_| traces::tenant_header()).collect();
+    let is_set = |name: &&str| set.iter().any(|header| header.name == *name);
+    let remove = removed(class).into_iter().chain(LEFT_BY_ENVOY).filter(|name| !is_set(name)).collect();
+    HeaderSet { set, remove }
 }
 
 /// What a client says of its certificate is removed, or replaced by what the handshake showed.

@@ -13,7 +13,7 @@ use octroi_external::kgateway::tls_options;
 use octroi_external::{Header, HeaderSet, TargetRef};
 
 use crate::child::{Child, ChildKey, Metadata};
-use crate::compile::waf;
+use crate::compile::{traces, waf};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::{DataPlane, ResolvedClass};
@@ -55,10 +55,13 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     };
     if tenant.placement.own_gateway {
         let own = GatewayRef { namespace: tenant.name.gateway_namespace(), name: tenant.name.to_string() };
-        children.push(match tenant.class.data_plane {
-            DataPlane::EnvoyGateway => envoy_gateway::of_gateway(&own, &tenant.class, metadata),
-            DataPlane::Kgateway => kgateway::of_gateway(&own, &tenant.class, shows_clients(tenant), metadata),
-        });
+        match tenant.class.data_plane {
+            DataPlane::EnvoyGateway => children.push(envoy_gateway::of_gateway(&own, &tenant.class, metadata)),
+            DataPlane::Kgateway => {
+                children.push(kgateway::of_gateway(&own, &tenant.class, shows_clients(tenant), metadata));
+                children.extend(traces::backend(&own, &tenant.class, metadata));
+            }
+        }
     }
     children
 }
@@ -99,10 +102,13 @@ fn kib(size: u32) -> String {
 }
 
 /// The edge policy of a Gateway: of all that is on no tenant's entry, port 80 first of all.
-pub fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Child {
+pub fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Vec<Child> {
     match class.data_plane {
-        DataPlane::EnvoyGateway => envoy_gateway::of_gateway(gateway, class, metadata),
-        DataPlane::Kgateway => kgateway::of_gateway(gateway, class, false, metadata),
+        DataPlane::EnvoyGateway => vec![envoy_gateway::of_gateway(gateway, class, metadata)],
+        DataPlane::Kgateway => {
+            let policy = kgateway::of_gateway(gateway, class, false, metadata);
+            traces::backend(gateway, class, metadata).into_iter().chain([policy]).collect()
+        }
     }
 }
 
@@ -139,9 +145,10 @@ fn target(kind: &str, name: &str) -> TargetRef {
 }
 
 /// What of a request's headers never gets further; beside those by which Envoy is spoken to.
-fn removed(trusted_hops: u32) -> Vec<&'static str> {
-    let origin = if trusted_hops == 0 { &ORIGIN[..] } else { &[] };
-    STEERING.iter().chain(origin).copied().collect()
+fn removed(class: &ResolvedClass) -> Vec<&'static str> {
+    let origin = if class.http.trusted_hops == 0 { &ORIGIN[..] } else { &[] };
+    let traces = class.tracing.as_ref().map(|_| traces::OF_CLIENTS);
+    STEERING.iter().chain(origin).copied().chain(traces).collect()
 }
 
 /// What a response of a tenant's host says and does not say, whatever a route does.
