@@ -33,7 +33,7 @@ mod tenant_tls;
 mod upstream;
 mod waf;
 
-pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
+pub use auth::{ApiKeyAuth, BasicAuth, ClaimToHeader, JwtAuth, TenantAuth};
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
     CertificateScope, ClassGateway, ClassIssuance, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef,
