@@ -29,6 +29,8 @@ mod rate_limit;
 mod route_problem;
 mod schema;
 mod tenant;
+#[allow(clippy::struct_field_names)]
+mod tenant_http;
 mod tenant_tls;
 mod upstream;
 mod waf;
@@ -51,6 +53,7 @@ pub use tenant::{
     NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
     TenantStatus,
 };
+pub use tenant_http::{TenantHttp, TenantHttpLimits, TenantHttpTimeouts};
 pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
 pub use upstream::{ClassUpstreams, HttpsUpstream, S3Upstream, TenantUpstream, UpstreamKind, UpstreamStatus};
 pub use waf::{ClassWaf, TenantWaf, WafExclusion, WafMode};

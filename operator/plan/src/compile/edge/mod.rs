@@ -56,8 +56,10 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     if tenant.placement.own_gateway {
         let own = GatewayRef { namespace: tenant.name.gateway_namespace(), name: tenant.name.to_string() };
         children.push(match tenant.class.data_plane {
-            DataPlane::EnvoyGateway => envoy_gateway::of_gateway(&own, &tenant.class, metadata),
-            DataPlane::Kgateway => kgateway::of_gateway(&own, &tenant.class, shows_clients(tenant), metadata),
+            DataPlane::EnvoyGateway => envoy_gateway::of_gateway(&own, &tenant.class, &tenant.http.http, metadata),
+            DataPlane::Kgateway => {
+                kgateway::of_gateway(&own, &tenant.class, &tenant.http.http, shows_clients(tenant), metadata)
+            }
         });
     }
     children
@@ -101,8 +103,8 @@ fn kib(size: u32) -> String {
 /// The edge policy of a Gateway: of all that is on no tenant's entry, port 80 first of all.
 pub fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Child {
     match class.data_plane {
-        DataPlane::EnvoyGateway => envoy_gateway::of_gateway(gateway, class, metadata),
-        DataPlane::Kgateway => kgateway::of_gateway(gateway, class, false, metadata),
+        DataPlane::EnvoyGateway => envoy_gateway::of_gateway(gateway, class, &class.http, metadata),
+        DataPlane::Kgateway => kgateway::of_gateway(gateway, class, &class.http, false, metadata),
     }
 }
 
