@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 /// What is asked of requests under one path, on every host of the tenant. All that is said here must hold at once.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("has(self.jwt) || has(self.apiKeys) || (has(self.allowedSources) && size(self.allowedSources) > 0)", "auth[] must ask for something, or its path would only look guarded: add jwt, apiKeys or allowedSources"))]
+#[x_kube(validation = ("has(self.jwt) || has(self.apiKeys) || has(self.basic) || (has(self.allowedSources) && size(self.allowedSources) > 0)", "auth[] must ask for something, or its path would only look guarded: add jwt, apiKeys, basic or allowedSources"))]
 #[x_kube(validation = ("!has(self.apiKeys) || self.pathPrefix == '/'", "auth[].apiKeys are asked for on every path or on none, since neither data plane can tell paths apart there: set pathPrefix to /, or ask for a jwt"))]
+#[x_kube(validation = ("!has(self.basic) || self.pathPrefix == '/'", "auth[].basic is asked for on every path or on none, since neither data plane can tell paths apart there: set pathPrefix to /, or ask for a jwt"))]
+#[x_kube(validation = ("!has(self.basic) || !has(self.jwt)", "auth[].basic and auth[].jwt are both in the header Authorization, and a request has one: keep one of them"))]
 pub struct TenantAuth {
     /// What it is called, in messages and for the proxy.
     #[schemars(length(min = 1, max = 63))]
@@ -25,6 +27,10 @@ pub struct TenantAuth {
     /// A key of the client's own, which the backend is not shown. Only with pathPrefix `/`. Default: none is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_keys: Option<ApiKeyAuth>,
+    /// A user's name and password (HTTP Basic, RFC 7617). Only with pathPrefix `/`, and without `jwt` in any entry. Default: none
+    /// is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<BasicAuth>,
     /// Addresses that may come in. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 3, max = 49)))]
@@ -69,6 +75,17 @@ pub struct ClaimToHeader {
     #[x_kube(validation = ("self.matches('^x-[a-z0-9]([-a-z0-9]*[a-z0-9])?$')", "auth[].jwt.claimsToHeaders[].header must begin with x- and be in lower case, such as x-user-id"))]
     #[x_kube(validation = ("!self.startsWith('x-octroi-') && !self.startsWith('x-envoy-') && !self.startsWith('x-forwarded-') && !self.matches('^x-(real-ip|client-ip|original-url|rewrite-url|request-id)$')", "auth[].jwt.claimsToHeaders[].header is a header of the platform: choose another one, such as x-user-id"))]
     pub header: String,
+}
+
+/// Users and their passwords.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BasicAuth {
+    /// A Secret in `gw-<tenant>` whose `.htpasswd` holds a line for each user, as `htpasswd -nbs NAME PASSWORD` writes it:
+    /// `alice:{SHA}` and 28 characters. While there is none, nobody comes in.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = ("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')", "auth[].basic.secretName must be the name of a Secret, such as users"))]
+    pub secret_name: String,
 }
 
 /// Keys of the tenant's clients.

@@ -30,11 +30,13 @@ mod rate_limit;
 mod route_problem;
 mod schema;
 mod tenant;
+#[allow(clippy::struct_field_names)]
+mod tenant_http;
 mod tenant_tls;
 mod upstream;
 mod waf;
 
-pub use auth::{ApiKeyAuth, ClaimToHeader, JwtAuth, TenantAuth};
+pub use auth::{ApiKeyAuth, BasicAuth, ClaimToHeader, JwtAuth, TenantAuth};
 pub use claim::{DomainClaim, DomainClaimSpec};
 pub use class::{
     CertificateScope, ClassGateway, ClassIssuance, ClassNamespaces, ClassPages, ClassShard, ClassTls, Hsts, IssuerRef,
@@ -53,6 +55,7 @@ pub use tenant::{
     NamespacePolicy, NamespacesStatus, RoutesStatus, Tenant, TenantGateway, TenantNamespace, TenantSpec, TenantState,
     TenantStatus,
 };
+pub use tenant_http::{TenantHttp, TenantHttpLimits, TenantHttpTimeouts};
 pub use tenant_tls::{ClientCertificates, DomainTls, TenantTls};
 pub use upstream::{
     ClassUpstreams, HttpsUpstream, LambdaUpstream, S3Upstream, TenantUpstream, UpstreamKind, UpstreamStatus,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::condition_list;
 use crate::{
-    DomainTls, GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantPort, TenantTls, TenantUpstream,
-    TenantWaf, UpstreamStatus,
+    DomainTls, GatewayMode, PortStatus, RateLimit, Replicas, TenantAuth, TenantHttp, TenantPort, TenantTls,
+    TenantUpstream, TenantWaf, UpstreamStatus,
 };
 
 /// What one client of the platform gets. Everything is optional except the members: the class gives the rest.
@@ -89,6 +89,10 @@ pub struct TenantSpec {
     /// What its hosts speak, where that is stricter than the class. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TenantTls>,
+
+    /// What the edge takes from its clients, where that is less than the class's. Default: what the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<TenantHttp>,
 
     /// How many requests the edge takes for it, up to the class's maximum. Default: what the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

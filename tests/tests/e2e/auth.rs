@@ -118,6 +118,85 @@ async fn keys_are_those_of_the_secret_and_without_it_nobody_comes_in() {
     .await;
 }
 
+/// Users as `htpasswd -s` writes them: by `correct horse`, by `battery:staple`, and alice's next, by `tr0ub4dor`.
+const ALICE: &str = "alice:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=";
+const BOB: &str = "bob:{SHA}YyZw3C/6wPlke5miAFUOfEFqB9c=";
+const ALICE_NEXT: &str = "alice:{SHA}JwwECEDDhNE8ahDqiqO2HeSEe1Q=";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passwords_are_those_of_the_secret_and_without_it_nobody_comes_in() {
+    on_stage("auth-basic", async |stage| {
+        let class = stage.class("c", |_| {}).await?;
+        Box::pin(passwords_hold(stage, &class)).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dedicated_gateway_asks_for_passwords_too() {
+    on_stage("auth-basic-own", async |stage| {
+        let class = stage.class("c", |spec| spec["gateway"]["mode"] = json!("Dedicated")).await?;
+        Box::pin(passwords_hold(stage, &class)).await
+    })
+    .await;
+}
+
+async fn passwords_hold(stage: &Stage, class: &str) -> Result<()> {
+    let users = json!({"name": "users", "pathPrefix": "/", "basic": {"secretName": "users"}});
+    let a = stage.tenant(class, "a", |spec| spec["auth"] = json!([users])).await?;
+    let b = stage.tenant(class, "b", |_| {}).await?;
+    for guest in [&a, &b] {
+        serve(guest).await?;
+    }
+    let (ask, neighbour) = (a.ask(&a.www(), "/").await?, b.ask(&b.www(), "/").await?);
+    let with = |user: &str| ask.clone().header("authorization", &basic(user));
+    stage.probe.until_status(&neighbour, 200, LIMIT).await?;
+
+    closed(stage, &ask, "before there is a Secret").await?;
+    closed(stage, &with("alice:correct horse"), "with a password before there is a Secret").await?;
+    stage.apply(&file_of(&a, &[ALICE, BOB])).await?;
+    stage.probe.until_status(&with("alice:correct horse"), 200, LIMIT).await?;
+    assert_eq!(code(stage, &with("bob:battery:staple")).await, Outcome::Code(200), "a colon in a password");
+    let wrong = [
+        "alice:",
+        "alice",
+        ":",
+        "",
+        ":correct horse",
+        "alice:correct hors",
+        "alice:correct horse ",
+        "Alice:correct horse",
+        "alice:battery:staple",
+        "carol:correct horse",
+        ALICE,
+    ];
+    for user in wrong {
+        assert_eq!(code(stage, &with(user)).await, Outcome::Code(401), "'{user}'");
+    }
+    for value in ["", "Basic", "Basic ???", "Bearer alice:correct horse", "Digest username=alice"] {
+        let outcome = code(stage, &ask.clone().header("authorization", value)).await;
+        assert_eq!(outcome, Outcome::Code(401), "Authorization: {value}");
+    }
+    let elsewhere = ask.clone().header("proxy-authorization", &basic("alice:correct horse"));
+    assert_eq!(code(stage, &elsewhere).await, Outcome::Code(401), "another header");
+    let asked = stage.probe.ask(&ask).await.map_err(Error::failed("a request without a password"))?;
+    let challenge = asked.header("www-authenticate").unwrap_or_default();
+    assert!(asked.code == 401 && challenge.starts_with("Basic realm="), "a browser must be asked: {challenge}");
+
+    // One password is changed, and one user is gone.
+    stage.apply(&file_of(&a, &[ALICE_NEXT])).await?;
+    stage.probe.until_status(&with("alice:tr0ub4dor"), 200, LIMIT).await?;
+    stage.probe.until_status(&with("alice:correct horse"), 401, LIMIT).await?;
+    stage.probe.until_status(&with("bob:battery:staple"), 401, LIMIT).await?;
+    assert_eq!(code(stage, &neighbour).await, Outcome::Code(200), "the neighbour");
+
+    let api = strict::endpoint(&stage.client, &file_of(&a, &[])).await?;
+    api.delete("users", &DeleteParams::default()).await.map_err(Error::kube("deleting the Secret"))?;
+    stage.probe.until(&with("alice:tr0ub4dor"), LIMIT, "no 200", |answer| answer.code != 200).await?;
+    closed(stage, &ask, "after the Secret is gone").await?;
+    stage.probe.until_status(&neighbour, 200, LIMIT).await.map(drop)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_listed_addresses_come_in_whatever_a_client_says_of_its_own() {
     on_stage("auth-from", async |stage| {
@@ -255,6 +334,18 @@ fn secret(guest: &Guest<'_>, keys: &[(&str, &str)]) -> Value {
         "metadata": {"name": "clients", "namespace": guest.gateway_namespace()},
         "data": data,
     })
+}
+
+fn file_of(guest: &Guest<'_>, lines: &[&str]) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": "users", "namespace": guest.gateway_namespace()},
+        "data": {".htpasswd": STANDARD.encode(lines.join("\n"))},
+    })
+}
+
+fn basic(user: &str) -> String {
+    format!("Basic {}", STANDARD.encode(user))
 }
 
 /// Whatever is answered while something is missing: it comes from no backend.

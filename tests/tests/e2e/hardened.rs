@@ -1,5 +1,5 @@
 //! What the edge takes from clients, by traffic: forged headers, slow and silent clients, odd paths and names, answers that
-//! take long. A tenant has no word in any of it but a route's own `timeouts`.
+//! take long. A tenant has no word in any of it but to take less, and a route's own `timeouts`.
 
 use std::time::{Duration, Instant};
 
@@ -95,6 +95,90 @@ fn be_impatient(spec: &mut Value) {
     spec["tls"]["cipherSuites"] = json!(["ECDHE-ECDSA-AES256-GCM-SHA384"]);
     spec["tls"]["curves"] = json!(["X25519"]);
     spec["http"] = json!({"trustedHops": 1, "timeouts": timeouts, "limits": {"concurrentStreams": 7, "connections": CONNECTIONS, "bodyKiB": BODY_KIB}});
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_of_a_shared_edge_may_let_in_less_and_its_neighbour_notices_nothing() {
+    on_stage("hard-less", async |stage| {
+        let class = stage.class("c", allow_little).await?;
+        Box::pin(tightened(stage, &class, false)).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_of_its_own_edge_may_let_in_less() {
+    on_stage("hard-less-own", async |stage| {
+        let class = stage
+            .class("c", |spec| {
+                allow_little(spec);
+                spec["gateway"]["mode"] = json!("Dedicated");
+            })
+            .await?;
+        Box::pin(tightened(stage, &class, true)).await
+    })
+    .await;
+}
+
+/// Of streams, so that a tenant can ask for more.
+fn allow_little(spec: &mut Value) {
+    spec["http"] = json!({"limits": {"concurrentStreams": 50}});
+}
+
+/// `a` asks for less, `b` for more, of one class.
+async fn tightened(stage: &Stage, class: &str, is_own: bool) -> Result<()> {
+    let timeouts = json!({"requestHeadersSeconds": PATIENCE, "idleSeconds": PATIENCE, "streamIdleSeconds": PATIENCE,
+        "requestSeconds": PATIENCE});
+    let limits = json!({"concurrentStreams": 7, "connections": CONNECTIONS, "bodyKiB": BODY_KIB});
+    let a = stage.tenant(class, "a", |spec| spec["http"] = json!({"timeouts": timeouts, "limits": limits})).await?;
+    let more = json!({"limits": {"concurrentStreams": 1000}});
+    let b = stage.tenant(class, "b", |spec| spec["http"] = more).await?;
+    for guest in [&a, &b] {
+        guest.deploy_all(&sample::echo(&guest.name)).await?;
+        guest.deploy(&sample::route(&guest.name, "www", &[guest.www()])).await?;
+        stage.probe.until_status(&guest.ask(&guest.www(), "/").await?, 200, LIMIT).await?;
+    }
+    says_what_holds(stage, &a, &b, is_own).await?;
+    let by_entry = stage.plane == DataPlane::EnvoyGateway;
+    offers_streams(stage, &a, if by_entry || is_own { 7 } else { 50 }).await?;
+    offers_streams(stage, &b, 50).await?;
+    takes_bodies_of(stage, &a, BODY_KIB).await?;
+    takes_bodies_of(stage, &b, FIREWALLS_BODY_KIB).await?;
+    let slow = async {
+        cuts_a_long_answer(stage, &a).await?;
+        let (ask, limit) = (a.ask(&a.www(), "/").await?, Duration::from_secs(PATIENCE) + LATE);
+        let body = format!("POST / HTTP/1.1\r\nHost: {}\r\nContent-Length: 10\r\n\r\n", a.www());
+        closed("half a body", stage.probe.raw(&ask).await, body.as_bytes(), limit).await?;
+        if by_entry || is_own {
+            closed("no request", stage.probe.raw(&ask).await, &[], limit).await?;
+        }
+        if by_entry { drips(stage, &ask, limit).await } else { Ok(()) }
+    };
+    try_join!(waits_for_a_long_answer(stage, &b), slow)?;
+    if by_entry {
+        takes_so_many_connections(stage, &a, &b).await?;
+    }
+    Ok(())
+}
+
+/// What more is asked for is the class's, and what this data plane cannot do is named.
+async fn says_what_holds(stage: &Stage, less: &Guest<'_>, more: &Guest<'_>, is_own: bool) -> Result<()> {
+    let said = async |guest: &Guest<'_>, kind: &str| -> Result<String> {
+        let found = guest.until(kind, |status| status.conditions.iter().find(|c| c.type_ == kind).cloned()).await?;
+        Ok(format!("{} {}: {}", found.status, found.reason, found.message))
+    };
+    let accepted = said(more, "Accepted").await?;
+    let wanted = "True Clamped: spec.http.limits.concurrentStreams is 50, the most that the class allows";
+    assert!(accepted.starts_with(wanted), "{}: {accepted:?}", more.name);
+    let can = said(less, "CapabilitiesSupported").await?;
+    match stage.plane {
+        DataPlane::EnvoyGateway => assert!(can.starts_with("True Ready"), "{}: {can:?}", less.name),
+        DataPlane::Kgateway => {
+            assert!(can.starts_with("False Unsupported") && can.contains("spec.http.limits.connections"), "{can:?}");
+            assert_eq!(can.contains("concurrentStreams on a Shared gateway"), !is_own, "{can:?}");
+        }
+    }
+    Ok(())
 }
 
 /// One with the defaults, one with a class that sets everything.

@@ -1,6 +1,8 @@
 //! What one route may hold: each cap, what lies just above it, and that the largest route stays within the API server's
 //! budget for expressions.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kube::api::{DynamicObject, PostParams};
 use octroi_tests::strict;
 use serde_json::{Value, json};
@@ -38,6 +40,37 @@ async fn the_largest_route_is_judged_within_the_budget() {
     let hosts: Vec<_> = (10..26).map(|i| format!("{}{i}.other.test", "h".repeat(60))).collect();
     let said = tried(&world, &hosts, &largest()).await.unwrap_err();
     assert!(said.contains("and 13 more are not hosts of Tenant acme"), "{said}");
+}
+
+#[tokio::test]
+async fn the_largest_file_of_passwords_is_judged_within_the_budget() {
+    let world = World::shared().await;
+    assert_eq!(file_of(&world, &users(138)).await, Ok(()));
+    // Above it nothing is read, and its first byte that is wrong is found by none.
+    let said = file_of(&world, &users(140)).await.unwrap_err();
+    assert!(said.contains("data[.htpasswd] is larger than 6 KiB"), "{said}");
+    // Everybody has one name: the message is made within the budget too.
+    let said = file_of(&world, &users(1).repeat(138)).await.unwrap_err();
+    assert!(said.contains("has a second line for user-1000,"), "{said}");
+    let said = file_of(&world, &"a\n".repeat(3000)).await.unwrap_err();
+    assert!(said.contains("has a line that is no user"), "{said}");
+}
+
+/// Lines of 44 bytes.
+fn users(count: usize) -> String {
+    let line = |i| format!("user-{i}:{{SHA}}{}=", "A".repeat(27));
+    (1000..1000 + count).map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+async fn file_of(world: &World, users: &str) -> Result<(), String> {
+    let object = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": "sized", "namespace": "gw-acme"}, "data": {".htpasswd": STANDARD.encode(users)},
+    });
+    let secrets = strict::endpoint(&world.client("admin").await, &object).await.unwrap();
+    let object: DynamicObject = serde_json::from_value(object).unwrap();
+    let params = PostParams { dry_run: true, ..PostParams::default() };
+    secrets.create(&params, &object).await.map(drop).map_err(|error| error.to_string())
 }
 
 async fn tried(world: &World, hosts: &[String], rules: &[Value]) -> Result<(), String> {

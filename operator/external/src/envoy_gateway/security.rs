@@ -17,6 +17,9 @@ pub struct SecurityPolicySpec {
     /// With a key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_auth: Option<ApiKeyAuth>,
+    /// With a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
     /// What is decided when tokens and keys are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization: Option<Authorization>,
@@ -101,6 +104,13 @@ pub struct ApiKeyAuth {
     pub extract_from: Vec<KeySource>,
     /// Whether the backend is not shown the key.
     pub sanitize: bool,
+}
+
+/// Users and their passwords.
+#[derive(Serialize, Clone, Debug)]
+pub struct BasicAuth {
+    /// The Secret whose `.htpasswd` holds them.
+    pub users: SecretRef,
 }
 
 /// Where a key is looked for.

@@ -14,6 +14,9 @@ pub struct AuthPolicy {
     /// With a key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_auth: Option<ApiKeyAuth>,
+    /// With a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
     /// From an address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acl: Option<Acl>,
@@ -128,6 +131,23 @@ pub struct SecretRef {
     pub kind: &'static str,
     /// Name.
     pub name: String,
+}
+
+/// Users and their passwords.
+#[derive(Serialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct BasicAuth {
+    /// The Secret that holds them.
+    pub secret_ref: UsersRef,
+}
+
+/// A Secret of the same namespace, and where in it users are.
+#[derive(Serialize, Clone, Debug)]
+pub struct UsersRef {
+    /// Name.
+    pub name: String,
+    /// Which of its entries.
+    pub key: &'static str,
 }
 
 /// Addresses that may come in.

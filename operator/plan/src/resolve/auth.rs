@@ -7,7 +7,7 @@ mod sources;
 use std::collections::BTreeSet;
 
 use octroi_api::conditions::Reason;
-use octroi_api::{ApiKeyAuth, JwtAuth, TenantAuth};
+use octroi_api::{ApiKeyAuth, BasicAuth, JwtAuth, TenantAuth};
 
 use crate::rejection::Rejection;
 use crate::resolve::class::DataPlane;
@@ -19,6 +19,8 @@ pub struct TenantsAuth {
     pub issuers: Vec<Issuer>,
     /// Keys, asked for on every path.
     pub api_keys: Option<ApiKeyAuth>,
+    /// Passwords, asked for on every path. Where they are, no token is.
+    pub basic: Option<BasicAuth>,
     /// What is asked for by path, the longer prefixes first.
     pub guards: Vec<Guard>,
 }
@@ -52,7 +54,7 @@ const MAX_CLAIM_HEADERS: usize = 32;
 impl TenantsAuth {
     /// Whether everybody may come in.
     pub fn is_open(&self) -> bool {
-        self.api_keys.is_none() && self.guards.is_empty()
+        self.api_keys.is_none() && self.basic.is_none() && self.guards.is_empty()
     }
 
     /// What is asked for on every path.
@@ -81,6 +83,8 @@ pub fn of_tenant(entries: &[TenantAuth], data_plane: DataPlane, rejections: &mut
         .filter_map(|(index, auth)| Entry::read(index, auth, data_plane, rejections))
         .collect();
     rejections.extend(repeated_keys(&entries));
+    rejections.extend(repeated_passwords(&entries));
+    rejections.extend(password_beside_token(&entries));
     let mut prefixes: Vec<&str> = entries.iter().map(|entry| entry.prefix.as_str()).collect();
     prefixes.sort_by_key(|prefix| (std::cmp::Reverse(prefix.len()), *prefix));
     prefixes.dedup();
@@ -88,6 +92,7 @@ pub fn of_tenant(entries: &[TenantAuth], data_plane: DataPlane, rejections: &mut
     let auth = TenantsAuth {
         issuers: entries.iter().filter_map(|entry| entry.issuer.clone()).collect(),
         api_keys: entries.iter().find_map(|entry| entry.api_keys.clone()),
+        basic: entries.iter().find_map(|entry| entry.basic.clone()),
         guards,
     };
     rejections.extend(headers(&auth));
@@ -100,6 +105,7 @@ struct Entry {
     prefix: String,
     issuer: Option<Issuer>,
     api_keys: Option<ApiKeyAuth>,
+    basic: Option<BasicAuth>,
     sources: Option<Vec<ipnet::IpNet>>,
 }
 
@@ -129,7 +135,8 @@ impl Entry {
                 None
             }
         };
-        let entry = Self { index, prefix: prefix.into(), issuer, api_keys: auth.api_keys.clone(), sources };
+        let (api_keys, basic) = (auth.api_keys.clone(), auth.basic.clone());
+        let entry = Self { index, prefix: prefix.into(), issuer, api_keys, basic, sources };
         (rejections.len() == before).then_some(entry)
     }
 
@@ -146,7 +153,7 @@ impl Entry {
     }
 }
 
-/// All that the entries ask for under a prefix; nothing when that is only a key, which is asked for elsewhere.
+/// All that the entries ask for under a prefix; nothing when that is only a key or a password, which are asked for elsewhere.
 fn guard(prefix: &str, entries: &[Entry], rejections: &mut Vec<Rejection>) -> Option<Guard> {
     let covering: Vec<&Entry> = entries.iter().filter(|entry| entry.covers(prefix)).collect();
     let issuers: Vec<&Entry> = covering.iter().copied().filter(|entry| entry.issuer.is_some()).collect();
@@ -180,6 +187,22 @@ fn push_once(rejections: &mut Vec<Rejection>, rejection: Rejection) {
 fn repeated_keys(entries: &[Entry]) -> Option<Rejection> {
     let second = entries.iter().filter(|entry| entry.api_keys.is_some()).nth(1)?;
     Some(second.refuse("apiKeys", "keys are asked for in another entry already: put all keys into one Secret"))
+}
+
+fn repeated_passwords(entries: &[Entry]) -> Option<Rejection> {
+    let second = entries.iter().filter(|entry| entry.basic.is_some()).nth(1)?;
+    Some(second.refuse("basic", "passwords are asked for in another entry already: put all users into one Secret"))
+}
+
+/// Both are in `Authorization`. The password is asked for on every path, so that a path with a token would be closed to all.
+fn password_beside_token(entries: &[Entry]) -> Option<Rejection> {
+    let basic = entries.iter().find(|entry| entry.basic.is_some())?;
+    let token = entries.iter().find(|entry| entry.issuer.is_some())?;
+    let message = format!(
+        "a password and a token (spec.auth[{}].jwt) are both in the header Authorization, and a request has one: remove one of the two",
+        token.index
+    );
+    Some(basic.refuse("basic", message))
 }
 
 fn headers(auth: &TenantsAuth) -> Option<Rejection> {

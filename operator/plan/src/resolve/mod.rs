@@ -29,6 +29,7 @@ use crate::rejection::Rejection;
 use crate::resolve::auth::TenantsAuth;
 use crate::resolve::class::ResolvedClass;
 use crate::resolve::hosts::{ClaimState, ResolvedHost};
+use crate::resolve::http::TenantsHttp;
 use crate::resolve::issuance::ResolvedIssuance;
 use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::namespaces::Unadopted;
@@ -73,6 +74,8 @@ pub struct ResolvedTenant {
     pub tls: TenantsTls,
     /// Its firewall.
     pub waf: TenantsWaf,
+    /// What the edge takes from its clients.
+    pub http: TenantsHttp,
     /// How many requests the edge takes for it.
     pub rate_limit: TenantsRateLimit,
     /// Who may come in.
@@ -135,6 +138,8 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
     let mut clamped = Vec::new();
     let tls = tls::of_tenant(tenant, &class.tls, &placement, &mut clamped, &mut rejections);
     let waf = waf::of_tenant(tenant.spec.waf.as_ref(), &class.waf, &mut clamped, &mut rejections);
+    let (said, serving) = (tenant.spec.http.as_ref(), placement.serving.mode());
+    let http = http::of_tenant(said, &class.http, class.data_plane, serving, &mut clamped);
     let rates = tenant.spec.rate_limit.as_ref();
     let rate_limit = rate_limit::of_tenant(rates, &class.rate_limit, class.data_plane, &mut clamped);
     let auth = auth::of_tenant(&tenant.spec.auth, class.data_plane, &mut rejections);
@@ -161,6 +166,7 @@ pub fn tenant(tenant: &Tenant, world: &World) -> Result<ResolvedTenant, Vec<Reje
         upstreams,
         tls,
         waf,
+        http,
         auth,
         clamped,
         rate_limit,

@@ -124,8 +124,8 @@ fn accepted(tenant: &ResolvedTenant) -> Verdict {
 /// A tenant is served although something that it asks for cannot be done: who reads its status is to know.
 fn capabilities(tenant: &ResolvedTenant) -> Verdict {
     let others = [of_ports(&tenant.ports, tenant.class.data_plane), of_upstreams(&tenant.upstreams)].concat();
-    let unsupported: Vec<&str> =
-        tenant.rate_limit.unsupported.iter().copied().chain(others.iter().map(String::as_str)).collect();
+    let of_requests = tenant.http.unsupported.iter().chain(&tenant.rate_limit.unsupported).copied();
+    let unsupported: Vec<&str> = of_requests.chain(others.iter().map(String::as_str)).collect();
     if unsupported.is_empty() {
         return holds(ConditionType::CapabilitiesSupported, "the data plane can do everything that the Tenant sets");
     }

@@ -14,6 +14,9 @@ const TOKEN_PREFIX: &str = "Bearer ";
 /// Where a key is, when nobody says.
 const KEY_HEADER: &str = "x-api-key";
 
+/// Where in a Secret users are. Envoy Gateway looks nowhere else.
+const USERS: &str = ".htpasswd";
+
 /// Where a key is looked for.
 enum KeyPlace {
     Header(String),

@@ -12,6 +12,7 @@ use crate::compile::waf;
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
+use crate::resolve::http::ResolvedHttp;
 use crate::resolve::layer4::ResolvedPort;
 use crate::resolve::tls::ResolvedTls;
 use crate::world::GatewayRef;
@@ -24,7 +25,8 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     let of_kind = |kind| ChildKey::new(kind, &tenant.name.gateway_namespace(), tenant.name.as_str());
     let class = &tenant.class;
     let clients = of_kind(ChildKind::ClientTrafficPolicy);
-    let mut spec = client_policy(entry_of(tenant), class, Some(client_tls(&tenant.tls.tls)), response_headers(class));
+    let (http, tls) = (&tenant.http.http, Some(client_tls(&tenant.tls.tls)));
+    let mut spec = client_policy(entry_of(tenant), class, http, tls, response_headers(class));
     let claims = tenant.auth.claim_headers();
     spec.headers.early_request_headers.remove.extend(claims.into_iter().map(String::from));
     if shows_clients(tenant) {
@@ -33,11 +35,10 @@ pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Chil
     }
     let clients = Child::new(clients.clone(), &Object::new(metadata.of_child(&clients), spec));
     let backends = of_kind(ChildKind::BackendTrafficPolicy);
-    let http = eg::BackendHttpTimeout { request_timeout: seconds(class.http.request) };
     let spec = eg::BackendTrafficPolicySpec {
         target_refs: entry_of(tenant),
-        timeout: eg::BackendTimeout { http },
-        request_buffer: class.http.body_kib.map(|size| eg::RequestBuffer { limit: kib(size) }),
+        timeout: eg::BackendTimeout { http: eg::BackendHttpTimeout { request_timeout: seconds(http.request) } },
+        request_buffer: http.body_kib.map(|size| eg::RequestBuffer { limit: kib(size) }),
         rate_limit: rate_limit::envoy_gateway(tenant),
     };
     let backends = Child::new(backends.clone(), &Object::new(metadata.of_child(&backends), spec));
@@ -86,22 +87,27 @@ fn firewall_policy(tenant: &ResolvedTenant) -> eg::EnvoyExtensionPolicySpec {
 }
 
 /// The policy of a Gateway. Without HSTS, which says nothing on plain HTTP (RFC 6797, section 7.2).
-pub(super) fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Child {
+pub(super) fn of_gateway(
+    gateway: &GatewayRef,
+    class: &ResolvedClass,
+    http: &ResolvedHttp,
+    metadata: &Metadata,
+) -> Child {
     // A tenant's entry has its tenant's name, and so has its Gateway.
     let name = format!("{}-gateway", gateway.name);
     let key = ChildKey::new(ChildKind::ClientTrafficPolicy, &gateway.namespace, &name);
     let response = HeaderSet { set: Vec::new(), remove: BANNERS.to_vec() };
-    let spec = client_policy(gateway_of(gateway), class, None, response);
+    let spec = client_policy(gateway_of(gateway), class, http, None, response);
     Child::new(key.clone(), &Object::new(metadata.of_child(&key), spec))
 }
 
 fn client_policy(
     target_refs: Vec<TargetRef>,
     class: &ResolvedClass,
+    http: &ResolvedHttp,
     tls: Option<eg::ClientTls>,
     late_response_headers: HeaderSet,
 ) -> eg::ClientTrafficPolicySpec {
-    let http = &class.http;
     let [stream_window, connection_window] = windows(class);
     let x_forwarded_for = eg::XForwardedFor { num_trusted_hops: http.trusted_hops };
     eg::ClientTrafficPolicySpec {

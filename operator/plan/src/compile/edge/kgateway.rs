@@ -9,6 +9,7 @@ use crate::compile::{access_log, traces, upstreams, waf};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
 use crate::resolve::class::ResolvedClass;
+use crate::resolve::http::ResolvedHttp;
 use crate::world::GatewayRef;
 
 /// What Envoy has by itself: said, so that no release changes it unseen.
@@ -28,7 +29,7 @@ const LEFT_BY_ENVOY: [&str; 5] = [
 /// The policy of a tenant's entry.
 pub(super) fn of_entry(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     let key = ChildKey::new(ChildKind::TrafficPolicy, &tenant.name.gateway_namespace(), tenant.name.as_str());
-    let http = &tenant.class.http;
+    let http = &tenant.http.http;
     let spec = kgw::TrafficPolicySpec {
         target_refs: entry_of(tenant),
         header_modifiers: kgw::HeaderModifiers {
@@ -80,11 +81,11 @@ fn firewall(tenant: &ResolvedTenant, metadata: &Metadata) -> Child {
 pub(super) fn of_gateway(
     gateway: &GatewayRef,
     class: &ResolvedClass,
+    http: &ResolvedHttp,
     shows_clients: bool,
     metadata: &Metadata,
 ) -> Child {
     let key = ChildKey::new(ChildKind::ListenerPolicy, &gateway.namespace, &gateway.name);
-    let http = &class.http;
     let [stream_window, connection_window] = windows(class);
     let http_settings = kgw::HttpSettings {
         use_remote_address: true,

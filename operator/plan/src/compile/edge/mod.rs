@@ -55,10 +55,11 @@ pub fn of_tenant(tenant: &ResolvedTenant, metadata: &Metadata) -> Vec<Child> {
     };
     if tenant.placement.own_gateway {
         let own = GatewayRef { namespace: tenant.name.gateway_namespace(), name: tenant.name.to_string() };
+        let http = &tenant.http.http;
         match tenant.class.data_plane {
-            DataPlane::EnvoyGateway => children.push(envoy_gateway::of_gateway(&own, &tenant.class, metadata)),
+            DataPlane::EnvoyGateway => children.push(envoy_gateway::of_gateway(&own, &tenant.class, http, metadata)),
             DataPlane::Kgateway => {
-                children.push(kgateway::of_gateway(&own, &tenant.class, shows_clients(tenant), metadata));
+                children.push(kgateway::of_gateway(&own, &tenant.class, http, shows_clients(tenant), metadata));
                 children.extend(traces::backend(&own, &tenant.class, metadata));
             }
         }
@@ -104,9 +105,9 @@ fn kib(size: u32) -> String {
 /// The edge policy of a Gateway: of all that is on no tenant's entry, port 80 first of all.
 pub fn of_gateway(gateway: &GatewayRef, class: &ResolvedClass, metadata: &Metadata) -> Vec<Child> {
     match class.data_plane {
-        DataPlane::EnvoyGateway => vec![envoy_gateway::of_gateway(gateway, class, metadata)],
+        DataPlane::EnvoyGateway => vec![envoy_gateway::of_gateway(gateway, class, &class.http, metadata)],
         DataPlane::Kgateway => {
-            let policy = kgateway::of_gateway(gateway, class, false, metadata);
+            let policy = kgateway::of_gateway(gateway, class, &class.http, false, metadata);
             traces::backend(gateway, class, metadata).into_iter().chain([policy]).collect()
         }
     }

@@ -37,6 +37,10 @@ fn key(name: &str) -> TenantAuth {
     TenantAuth { api_keys, ..entry(name, "/") }
 }
 
+fn password(name: &str) -> TenantAuth {
+    TenantAuth { basic: Some(BasicAuth { secret_name: "users".into() }), ..entry(name, "/") }
+}
+
 fn resolve(entries: &[TenantAuth]) -> (TenantsAuth, Vec<Rejection>) {
     let mut rejections = Vec::new();
     (of_tenant(entries, DataPlane::EnvoyGateway, &mut rejections), rejections)
@@ -120,6 +124,36 @@ fn two_tokens_for_one_request_are_refused() {
 #[test]
 fn keys_are_asked_for_once() {
     assert_eq!(refused(&[key("a"), key("b")]).0, "spec.auth[1].apiKeys");
+}
+
+#[test]
+fn passwords_are_asked_for_once() {
+    let (field, message) = refused(&[password("a"), password("b")]);
+    assert_eq!(field, "spec.auth[1].basic");
+    assert!(message.contains("put all users into one Secret"), "{message}");
+}
+
+#[test]
+fn a_password_and_a_token_are_in_one_header() {
+    for prefix in ["/", "/admin"] {
+        let (field, message) = refused(&[token("staff", prefix), password("users")]);
+        assert_eq!(field, "spec.auth[1].basic");
+        assert!(message.contains("spec.auth[0].jwt") && message.contains("a request has one"), "{message}");
+    }
+}
+
+#[test]
+fn a_password_goes_with_keys_and_addresses_on_both_data_planes() {
+    let entries = [password("users"), key("clients"), from("office", "/", &["10.0.0.0/8"])];
+    for data_plane in [DataPlane::EnvoyGateway, DataPlane::Kgateway] {
+        let mut rejections = Vec::new();
+        let auth = of_tenant(&entries, data_plane, &mut rejections);
+        assert_eq!(rejections, []);
+        assert_eq!(auth.basic.as_ref().map(|basic| basic.secret_name.as_str()), Some("users"));
+        assert!(auth.api_keys.is_some() && auth.everywhere().is_some());
+    }
+    let (auth, _) = resolve(&[password("users")]);
+    assert!(!auth.is_open() && auth.guards.is_empty(), "a password alone guards no path");
 }
 
 #[test]

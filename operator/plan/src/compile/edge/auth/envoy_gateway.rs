@@ -13,7 +13,7 @@ pub(in crate::compile::edge) fn of_port(sources: &[String], target_refs: Vec<Tar
         if sources.is_empty() { anybody() } else { eg::Principal { client_cidrs: sources.to_vec(), jwt: None } };
     let rules = vec![rule("allowed-sources".into(), "Allow", None, principal)];
     let authorization = Some(eg::Authorization { default_action: "Deny", rules });
-    eg::SecurityPolicySpec { target_refs, jwt: None, api_key_auth: None, authorization }
+    eg::SecurityPolicySpec { target_refs, jwt: None, api_key_auth: None, basic_auth: None, authorization }
 }
 
 /// Every address. A rule must say from whom.
@@ -27,7 +27,13 @@ pub(in crate::compile::edge) fn policy(
     if auth.is_open() {
         return None;
     }
-    Some(eg::SecurityPolicySpec { target_refs, jwt: jwt(auth), api_key_auth: keys(auth), authorization: rules(auth) })
+    Some(eg::SecurityPolicySpec {
+        target_refs,
+        jwt: jwt(auth),
+        api_key_auth: keys(auth),
+        basic_auth: auth.basic.as_ref().map(|basic| eg::BasicAuth { users: secret(&basic.secret_name) }),
+        authorization: rules(auth),
+    })
 }
 
 fn jwt(auth: &TenantsAuth) -> Option<eg::Jwt> {
@@ -62,8 +68,12 @@ fn keys(auth: &TenantsAuth) -> Option<eg::ApiKeyAuth> {
         KeyPlace::Header(name) => eg::KeySource::Headers(vec![name]),
         KeyPlace::Query(name) => eg::KeySource::Params(vec![name]),
     };
-    let secret = eg::SecretRef { group: "", kind: "Secret", name: keys.secret_name.clone() };
-    Some(eg::ApiKeyAuth { credential_refs: vec![secret], extract_from: vec![source], sanitize: true })
+    let credential_refs = vec![secret(&keys.secret_name)];
+    Some(eg::ApiKeyAuth { credential_refs, extract_from: vec![source], sanitize: true })
+}
+
+fn secret(name: &str) -> eg::SecretRef {
+    eg::SecretRef { group: "", kind: "Secret", name: name.into() }
 }
 
 /// The first rule that matches decides, and what none matches is refused. The longer prefixes come first; each of them lets in

@@ -3,7 +3,7 @@
 
 use octroi_external::{Object, kgateway as kgw};
 
-use super::{KeyPlace, TOKEN_HEADER, TOKEN_PREFIX, place};
+use super::{KeyPlace, TOKEN_HEADER, TOKEN_PREFIX, USERS, place};
 use crate::child::{Child, ChildKey, Metadata};
 use crate::kind::ChildKind;
 use crate::resolve::ResolvedTenant;
@@ -16,6 +16,10 @@ pub(in crate::compile::edge) fn policy(tenant: &ResolvedTenant) -> kgw::AuthPoli
     kgw::AuthPolicy {
         jwt_auth: has_issuer.then(|| kgw::JwtPolicy { extension_ref: kgw::ExtensionRef { name: name(tenant) } }),
         api_key_auth: keys(auth),
+        basic_auth: auth
+            .basic
+            .as_ref()
+            .map(|basic| kgw::BasicAuth { secret_ref: kgw::UsersRef { name: basic.secret_name.clone(), key: USERS } }),
         acl: auth
             .everywhere()
             .and_then(|guard| guard.sources.clone())

@@ -36,6 +36,7 @@ fn asks(name: &str, prefix: &str, token: bool, sources: &[&str]) -> TenantAuth {
         path_prefix: prefix.into(),
         jwt: token.then_some(jwt),
         api_keys: None,
+        basic: None,
         allowed_sources: sources.iter().map(ToString::to_string).collect(),
     }
 }
