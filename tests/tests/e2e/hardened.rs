@@ -99,7 +99,7 @@ fn be_impatient(spec: &mut Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_of_a_shared_edge_may_let_in_less_and_its_neighbour_notices_nothing() {
-    on_stage("hard-less", async |stage| {
+    alone_on_stage("hard-less", async |stage| {
         let class = stage.class("c", allow_little).await?;
         Box::pin(tightened(stage, &class, false)).await
     })
@@ -108,7 +108,7 @@ async fn a_tenant_of_a_shared_edge_may_let_in_less_and_its_neighbour_notices_not
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_of_its_own_edge_may_let_in_less() {
-    on_stage("hard-less-own", async |stage| {
+    alone_on_stage("hard-less-own", async |stage| {
         let class = stage
             .class("c", |spec| {
                 allow_little(spec);
